@@ -1,0 +1,77 @@
+"""Who may call what: one table, deny by default."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from flask import Flask, abort, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from portal.drafts import lost_login_page
+from shared.actions import touch_session
+from shared.queries import Viewer
+from shared.states import Role
+from shared.web import request_now
+
+EVERYBODY = frozenset(Role)
+BOOKING = frozenset({Role.PROVIDER, Role.SCHEDULER, Role.ADMIN})
+
+PUBLIC = frozenset({"static", "auth.login", "auth.submit_login", "auth.favicon", "dev.mailbox", "dev.show_mail"})
+"""Endpoints without a login. Those of ``dev`` exist only in development."""
+
+ACCESS: Mapping[str, frozenset[Role]] = {
+    "auth.log_out_now": EVERYBODY,
+    "schedule.dashboard": EVERYBODY,
+    "schedule.calendar": EVERYBODY,
+    "board.show": EVERYBODY,
+    "live.poll": EVERYBODY,
+    "visits.show": EVERYBODY,
+    "visits.show_interpreter": EVERYBODY,
+    "visits.join": BOOKING,
+    "visits.new": BOOKING,
+    "visits.interpreters": BOOKING,
+    "visits.preview": BOOKING,
+    "visits.create": BOOKING,
+}
+
+NO_ACTIVITY = frozenset({"live.poll", "visits.show_interpreter"})
+"""What an open page asks by itself; it does not keep a session alive."""
+
+DRAFTS = frozenset({"visits.preview", "visits.create"})
+"""Endpoints whose filled-in form survives a lost login."""
+
+TOUCH_EVERY = timedelta(seconds=30)
+
+
+def viewer() -> Viewer:
+    """The logged-in person; only for views behind the guard."""
+    found: Viewer = current_user.viewer
+    return found
+
+
+def guard(app: Flask) -> None:
+    """Put the table in front of every view."""
+
+    @app.before_request
+    def check() -> Response | None:
+        endpoint = request.endpoint
+        if endpoint is None or endpoint in PUBLIC:
+            return None
+        if not current_user.is_authenticated:
+            return _to_login(endpoint)
+        person = viewer()
+        if person.scope.role not in ACCESS.get(endpoint, frozenset()):
+            abort(403)
+        if endpoint not in NO_ACTIVITY and request_now() - person.last_seen_at > TOUCH_EVERY:
+            touch_session(current_user.get_id(), now=request_now())
+        return None
+
+
+def _to_login(endpoint: str) -> Response:
+    """To the login, and back afterwards; a form that was sent comes along, sealed."""
+    if request.headers.get("HX-Request") == "true":
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.login")})
+    if endpoint in DRAFTS and request.method == "POST":
+        return lost_login_page()
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("auth.login", next=back), 303)

@@ -1,0 +1,113 @@
+"""Logging in and out."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, current_app, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.wrappers import Response
+
+from portal.drafts import open_draft
+from portal.login_form import LoginForm
+from portal.visit_form import restored_page
+from shared.actions import log_in, log_out
+from shared.queries import Viewer, viewer_of
+from shared.web import error_page, page, request_now, services
+
+bp = Blueprint("auth", __name__)
+csrf = CSRFProtect()
+
+
+@dataclass(frozen=True)
+class LoggedIn(UserMixin):
+    """What Flask-Login keeps of a person: the session's token as its id, so that the row behind it decides."""
+
+    token: str
+    viewer: Viewer
+
+    def get_id(self) -> str:
+        """The session's token."""
+        return self.token
+
+
+def prepare(app: Flask) -> None:
+    """Set up login and CSRF protection; the guard stands before both."""
+    manager = LoginManager(app)
+    manager.session_protection = None  # it ties a login to an IP address, which a phone changes; the row decides
+    manager.user_loader(_load)
+    csrf.init_app(app)
+
+    @app.errorhandler(CSRFError)
+    def csrf_failed(_error: CSRFError) -> Response:
+        return error_page(
+            400,
+            "This form is out of date",
+            "Its security token does not match this browser. Go back, reload the page and send it again.",
+        )
+
+
+@bp.get("/login")
+def login() -> Response:
+    """The login form."""
+    if current_user.is_authenticated:
+        return redirect(_safe_next(request.args.get("next", "")), 303)
+    return page("login.html", form=LoginForm(formdata=None), next=request.args.get("next", ""), draft="", failed=False)
+
+
+@bp.post("/login")
+def submit_login() -> Response:
+    """Check the password; then go on where the person was, with the form that waited, if one did."""
+    form, back, draft = LoginForm(), request.form.get("next", ""), request.form.get("draft", "")
+    opened = None
+    if form.validate():
+        opened = log_in(
+            email=form.email.data or "",
+            password=form.password.data or "",
+            replaces=session.get("_user_id"),
+            now=request_now(),
+        )
+    if opened is None:
+        return page("login.html", status=422, form=form, next=back, draft=draft, failed=not form.errors)
+    session.clear()
+    person = _load(opened.token)
+    assert person is not None
+    login_user(person)
+    waiting = open_draft(draft, opened.user_id)
+    if waiting is not None:
+        return restored_page(person.viewer, waiting)
+    return redirect(_safe_next(back), 303)
+
+
+@bp.post("/logout")
+def log_out_now() -> Response:
+    """End the session here and on the server."""
+    log_out(current_user.get_id(), now=request_now())
+    logout_user()
+    session.clear()
+    return redirect(url_for(".login"), 303)
+
+
+@bp.get("/favicon.ico")
+def favicon() -> Response:
+    """Browsers ask for it unasked."""
+    return current_app.send_static_file("favicon.svg")
+
+
+def _load(token: str) -> LoggedIn | None:
+    settings = services().settings
+    found = viewer_of(
+        token,
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        absolute=timedelta(hours=settings.session_absolute_hours),
+        now=request_now(),
+    )
+    return None if found is None else LoggedIn(token, found)
+
+
+def _safe_next(target: str) -> str:
+    """Only a path of this site: nobody is sent elsewhere after a login."""
+    parts = urlsplit(target)
+    safe = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and "\\" not in target
+    return target if safe and target.isprintable() else url_for("schedule.dashboard")

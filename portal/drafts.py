@@ -1,0 +1,39 @@
+"""A filled-in visit form that meets a lost login: sealed into the login page, opened for the same user only.
+
+Nothing is stored on the server; what is in the page can be read by nobody, not even on a shared computer.
+"""
+
+from datetime import timedelta
+
+from flask import Response, request
+from werkzeug.datastructures import MultiDict
+
+from portal.login_form import LoginForm
+from shared.web import page, request_now, services
+
+KEPT_FOR = timedelta(hours=12)
+
+
+def author_token(user_id: int) -> str:
+    """Goes with every visit form, so that its author is known even when the browser has lost the login's cookie."""
+    return services().tokens.sign("author", user_id)
+
+
+def lost_login_page() -> Response:
+    """The login page, with the posted form sealed in it when its author is known."""
+    author = services().tokens.unsign("author", request.form.get("author", ""))
+    draft = ""
+    if isinstance(author, int):
+        pairs = [
+            [name, value] for name, value in request.form.items(multi=True) if name not in {"csrf_token", "author"}
+        ]
+        draft = services().tokens.seal([author, pairs], now=request_now())
+    return page("login.html", status=401, form=LoginForm(formdata=None), draft=draft, next="", failed=False)
+
+
+def open_draft(token: str, user_id: int) -> MultiDict[str, str] | None:
+    """The sealed form, if it is this user's and not older than twelve hours."""
+    value = services().tokens.unseal(token, max_age=KEPT_FOR, now=request_now()) if token else None
+    if not isinstance(value, list) or value[0] != user_id:
+        return None
+    return MultiDict((str(name), str(text)) for name, text in value[1])

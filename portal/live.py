@@ -1,0 +1,85 @@
+"""Keeps the badges of an open page true: one poll per page, which says what it has seen and gets what changed.
+
+How badges are refreshed is this module's business alone; what a badge says and looks like is not.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, abort, request
+
+from portal.access import viewer
+from shared.queries import LiveBadge, badges
+from shared.queries.cards import VisitCard
+from shared.states import BadgeKind
+from shared.web import page, request_now
+
+bp = Blueprint("live", __name__)
+
+WHILE_PENDING_SECONDS = 1
+WHEN_DECIDED_SECONDS = 15
+MOST_WATCHED = 250
+"""Visits per page, so that what a page has seen fits into an address."""
+
+_SEEN = re.compile(r"([0-9]{1,18})\.([a-z][0-9a-f]{6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What an open page asks for: which badges it shows in which state, and how often it looks."""
+
+    seen: str
+    every_seconds: int
+
+
+def watch(cards: Iterable[VisitCard]) -> Watch | None:
+    """A watch over the visits that are not over; None when there is nothing left to see."""
+    found = {card.id: card.badge for card in cards if not card.over and card.badge.kind is not BadgeKind.CANCELLED}
+    return _watch([(badge.visit_id, badge.kind, badge.stamp) for badge in found.values()])
+
+
+@bp.get("/badges")
+def poll() -> Response:
+    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did."""
+    seen = _read_seen(request.args.get("seen", ""))
+    if seen is None:
+        abort(400)
+    found = badges(viewer().scope, list(seen), now=request_now())
+    alive = [item for item in found if not item.over]
+    next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive])
+    if next_watch is not None and next_watch.seen == request.args["seen"]:
+        return Response(status=204)
+    changed = [item for item in found if item.badge.stamp != seen[item.badge.visit_id]]
+    response = page("_live.html", watch=next_watch, changed=changed, news=_news(changed, seen))
+    if changed:
+        response.headers["HX-Trigger"] = "badge-changed"
+    return response
+
+
+def _watch(items: Sequence[tuple[int, BadgeKind, str]]) -> Watch | None:
+    if not items:
+        return None
+    first = sorted(items)[:MOST_WATCHED]
+    pending = any(kind is BadgeKind.PENDING for _id, kind, _stamp in first)
+    return Watch(
+        seen="-".join(f"{visit_id}.{stamp}" for visit_id, _kind, stamp in first),
+        every_seconds=WHILE_PENDING_SECONDS if pending else WHEN_DECIDED_SECONDS,
+    )
+
+
+def _read_seen(text: str) -> dict[int, str] | None:
+    """Visit id → stamp, or None for anything this module did not write."""
+    parts = [_SEEN.fullmatch(part) for part in text.split("-")]
+    if not all(parts) or len(parts) > MOST_WATCHED:
+        return None
+    return {int(part[1]): part[2] for part in parts if part}
+
+
+def _news(changed: Sequence[LiveBadge], seen: dict[int, str]) -> tuple[str, ...]:
+    """What is worth saying aloud: another kind of badge, not another minute on the clock."""
+    return tuple(
+        f"{item.reference}: {item.badge.words}"
+        for item in changed
+        if item.badge.stamp[0] != seen[item.badge.visit_id][0]
+    )

@@ -1,0 +1,192 @@
+"""How a request moves, for every action that moves one. The caller holds the transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from shared import outbox
+from shared.audit import SYSTEM, Actor, AuditEvent, record
+from shared.errors import NotFoundError
+from shared.models import Invite, InviteAddress, Mail, Request
+from shared.rules import InviteStanding, can_answer, closing_event, deadline_event
+from shared.states import (
+    Answer,
+    MailEvent,
+    MailKind,
+    MailState,
+    RequestEvent,
+    RequestState,
+    next_request_state,
+)
+
+_CLINIC_MAIL = {
+    RequestState.ALL_DECLINED: MailKind.CLINIC_ALL_DECLINED,
+    RequestState.EXPIRED: MailKind.CLINIC_EXPIRED,
+    RequestState.UNDELIVERABLE: MailKind.CLINIC_UNDELIVERABLE,
+}
+
+
+def lock_request(session: Session, request_id: int) -> Request:
+    """Lock a request's row, so that its moves and everything recounted for them happen one after the other.
+
+    ``populate_existing``: without it a row that this session had loaded earlier keeps its old values in spite of the
+    lock. On SQLite the transaction itself is the lock.
+    """
+    request = session.scalar(
+        select(Request)
+        .where(Request.id == request_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if request is None:
+        raise NotFoundError
+    return request
+
+
+def lock_invites(session: Session, request_id: int) -> list[Invite]:
+    """A request's invites, locked in the order of their ids."""
+    return list(
+        session.scalars(
+            select(Invite)
+            .where(Invite.request_id == request_id)
+            .order_by(Invite.id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def win(session: Session, request: Request, *, now: datetime) -> bool:
+    """Move a pending request to accepted, if it is pending before its deadline at this instant.
+
+    The condition stands in the write itself: whoever finds it true has won, and nobody else can.
+    """
+    accepted = next_request_state(RequestState.PENDING, RequestEvent.ACCEPT)
+    result = session.execute(
+        update(Request)
+        .where(Request.id == request.id, Request.state == RequestState.PENDING, Request.deadline > now)
+        .values(state=accepted, closed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)
+    session.refresh(request)
+    return result.rowcount == 1
+
+
+def close_if_due(session: Session, request: Request, *, now: datetime) -> bool:
+    """Close a pending request whose deadline has come: what every writer does first. True if it closed it."""
+    if request.state is not RequestState.PENDING or can_answer(request.state, request.deadline, now=now):
+        return False
+    lock_invites(session, request.id)
+    _close(session, request, deadline_event(standings(session, request.id)), now=now)
+    return True
+
+
+def close_if_nobody_left(session: Session, request: Request, *, now: datetime) -> bool:
+    """Recount a pending request under its lock and close it when nobody is left who could answer."""
+    if request.state is not RequestState.PENDING:
+        return False
+    event = closing_event(standings(session, request.id))
+    if event is None:
+        return False
+    _close(session, request, event, now=now)
+    return True
+
+
+def standings(session: Session, request_id: int) -> list[InviteStanding]:
+    """Each company's answer and mails, as closing needs them."""
+    session.flush()
+    mails: dict[int | None, list[MailState]] = {}
+    for invite_id, state in session.execute(
+        select(Mail.invite_id, Mail.state).where(Mail.request_id == request_id, Mail.kind == MailKind.INVITE)
+    ):
+        mails.setdefault(invite_id, []).append(state)
+    return [
+        InviteStanding(answer=answer, mails=tuple(mails.get(invite_id, ())))
+        for invite_id, answer in session.execute(
+            select(Invite.id, Invite.answer).where(Invite.request_id == request_id).order_by(Invite.id)
+        )
+    ]
+
+
+def settle_invites(session: Session, request: Request, *, now: datetime) -> None:
+    """After a request left pending: drop invites that have not left; tell those who were asked that it is filled.
+
+    A mail that a worker holds at this moment may be leaving; the worker settles it when it comes back.
+    """
+    for mail in outbox.invite_mails(session, request.id):
+        if mail.state is MailState.QUEUED and mail.lease_owner is None:
+            outbox.move_mail(mail, MailEvent.DROP, now=now)
+        elif mail.state is MailState.SENT:
+            tell_filled(session, request, mail, now=now)
+
+
+def tell_filled(session: Session, request: Request, invite_mail: Mail, *, now: datetime) -> None:
+    """Queue the "filled" mail to one address whose invite has left, if its company is still without an answer."""
+    if request.state is not RequestState.ACCEPTED or invite_mail.invite_address_id is None:
+        return
+    address = session.get_one(InviteAddress, invite_mail.invite_address_id)
+    if session.get_one(Invite, address.invite_id).answer is None:
+        outbox.queue_to_company(session, MailKind.FILLED, request, [address], now=now)
+
+
+def addresses_of(session: Session, invite_id: int) -> list[InviteAddress]:
+    """An invite's addresses, in the order they were asked."""
+    return list(
+        session.scalars(select(InviteAddress).where(InviteAddress.invite_id == invite_id).order_by(InviteAddress.id))
+    )
+
+
+def invite_of_link(session: Session, public_id: str) -> tuple[Invite, InviteAddress]:
+    """The invite behind a verified link. Raises NotFoundError when there is none (any more)."""
+    row = session.execute(
+        select(Invite, InviteAddress)
+        .join(InviteAddress, InviteAddress.invite_id == Invite.id)
+        .where(InviteAddress.link_id == public_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError
+    return row[0], row[1]
+
+
+def record_answer(
+    session: Session, request: Request, invite: Invite, answer: Answer, responder: str, now: datetime
+) -> None:
+    """Write a company's answer and its line in the trail."""
+    invite.answer, invite.responder, invite.answered_at = answer, responder, now
+    event = AuditEvent.INVITE_ACCEPTED if answer is Answer.ACCEPTED else AuditEvent.INVITE_DECLINED
+    record(
+        session,
+        event,
+        clinic_id=request.clinic_id,
+        by=Actor(invite_id=invite.id),
+        now=now,
+        request_id=request.id,
+        invite_id=invite.id,
+        moved=(None, answer),
+    )
+
+
+def record_move(session: Session, request: Request, before: RequestState, *, by: Actor, now: datetime) -> None:
+    """Write a request's move into the trail."""
+    record(
+        session,
+        AuditEvent.REQUEST_MOVED,
+        clinic_id=request.clinic_id,
+        by=by,
+        now=now,
+        request_id=request.id,
+        moved=(before, request.state),
+    )
+
+
+def _close(session: Session, request: Request, event: RequestEvent, *, now: datetime) -> None:
+    before = request.state
+    state = next_request_state(before, event)
+    if state is None:
+        return
+    request.state, request.closed_at = state, now
+    record_move(session, request, before, by=SYSTEM, now=now)
+    settle_invites(session, request, now=now)
+    outbox.queue_to_clinic(session, _CLINIC_MAIL[state], request, now=now)

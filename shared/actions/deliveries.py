@@ -1,0 +1,171 @@
+"""The outbox worker's transactions: claim a mail, and say what became of it. No network here."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from shared import outbox
+from shared.actions._moves import close_if_due, close_if_nobody_left, lock_invites, lock_request, tell_filled
+from shared.audit import SYSTEM, AuditEvent, record
+from shared.db import transaction
+from shared.models import CompanyAddress, InviteAddress, Mail, Request
+from shared.rules import RETRY_FOR, retry_at
+from shared.states import MailEvent, MailKind, MailState, RequestState
+
+LEASE = timedelta(minutes=5)
+"""Longer than the worst send: four SMTP steps at the longest allowed time-out of 60 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    """A mail that one worker holds until its lease ends. ``worn_out``: it has been tried long enough."""
+
+    id: int
+    owner: str
+    worn_out: bool
+
+
+def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
+    """Take the next due mail under a lease, or None when nothing is due. The try counts from here.
+
+    Counting at the claim retires a mail that kills its worker. Workers skip each other's rows.
+    """
+    with transaction() as session:
+        mail = session.scalar(
+            select(Mail)
+            .where(
+                Mail.state == MailState.QUEUED,
+                Mail.next_try_at <= now,
+                or_(Mail.lease_until.is_(None), Mail.lease_until <= now),
+            )
+            .order_by(Mail.next_try_at, Mail.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        if mail is None:
+            return None
+        mail.in_doubt = mail.in_doubt or mail.lease_owner is not None
+        mail.attempts += 1
+        mail.lease_owner, mail.lease_until = owner, now + LEASE
+        return ClaimedMail(mail.id, owner, worn_out=mail.created_at + RETRY_FOR <= now)
+
+
+def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
+    """The mail server took it. An invite that left while another company won is followed by "filled"."""
+    with transaction() as session:
+        found = _lock(session, claimed)
+        if found is None:
+            return False
+        request, mail = found
+        outbox.move_mail(mail, MailEvent.TAKE, now=now)
+        _record(session, mail, AuditEvent.MAIL_SENT, now)
+        if mail.kind is MailKind.INVITE:
+            tell_filled(session, request, mail, now=now)
+        return True
+
+
+def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, now: datetime) -> bool:
+    """Refused for good. The last invite's bounce closes the request; the last confirmation's tells the clinic.
+
+    ``nobody_there``: the recipient was refused, so the company's address is marked until somebody corrects it.
+    """
+    with transaction() as session:
+        found = _lock(session, claimed)
+        if found is None:
+            return False
+        request, mail = found
+        outbox.move_mail(mail, MailEvent.REFUSE, now=now, error=error)
+        _record(session, mail, AuditEvent.MAIL_BOUNCED, now)
+        if nobody_there:
+            _mark_address(session, mail, now)
+        _after_failure(session, request, mail, now)
+        return True
+
+
+def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, now: datetime) -> bool:
+    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead."""
+    with transaction() as session:
+        found = _lock(session, claimed)
+        if found is None:
+            return False
+        request, mail = found
+        next_try = retry_at(attempts=mail.attempts, created_at=mail.created_at, jitter=jitter, now=now)
+        if next_try is None:
+            outbox.move_mail(mail, MailEvent.GIVE_UP, now=now, error=error)
+            _record(session, mail, AuditEvent.MAIL_DEAD, now)
+            _after_failure(session, request, mail, now)
+            return True
+        mail.next_try_at = next_try
+        mail.lease_owner = mail.lease_until = None
+        mail.last_error = error[:300]
+        return True
+
+
+def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
+    """The mail became pointless before it left. If an earlier try may have reached somebody, "filled" follows."""
+    with transaction() as session:
+        found = _lock(session, claimed)
+        if found is None:
+            return False
+        request, mail = found
+        outbox.move_mail(mail, MailEvent.DROP, now=now)
+        if mail.kind is MailKind.INVITE and mail.in_doubt:
+            tell_filled(session, request, mail, now=now)
+        return True
+
+
+def _lock(session: Session, claimed: ClaimedMail) -> tuple[Request, Mail] | None:
+    """Lock request, invites, then the mail; None when the lease went to another worker meanwhile."""
+    request_id = session.scalar(select(Mail.request_id).where(Mail.id == claimed.id))
+    if request_id is None:
+        return None
+    request = lock_request(session, request_id)
+    lock_invites(session, request_id)
+    mail = session.scalar(
+        select(Mail)
+        .where(Mail.id == claimed.id, Mail.state == MailState.QUEUED, Mail.lease_owner == claimed.owner)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return None if mail is None else (request, mail)
+
+
+def _after_failure(session: Session, request: Request, mail: Mail, now: datetime) -> None:
+    if mail.kind is MailKind.INVITE:
+        if not close_if_due(session, request, now=now):
+            close_if_nobody_left(session, request, now=now)
+    elif mail.kind is MailKind.CONFIRMATION and request.state is RequestState.ACCEPTED:
+        session.flush()
+        states = set(
+            session.scalars(
+                select(Mail.state).where(Mail.invite_id == mail.invite_id, Mail.kind == MailKind.CONFIRMATION)
+            )
+        )
+        if not states & {MailState.QUEUED, MailState.SENT}:
+            outbox.queue_to_clinic(
+                session, MailKind.CLINIC_CONFIRMATION_BOUNCED, request, invite_id=mail.invite_id, now=now
+            )
+
+
+def _mark_address(session: Session, mail: Mail, now: datetime) -> None:
+    if mail.invite_address_id is None:
+        return
+    address_id = session.get_one(InviteAddress, mail.invite_address_id).company_address_id
+    address = session.get(CompanyAddress, address_id) if address_id else None
+    if address is not None and address.email == mail.recipient:
+        address.refused_at = now
+
+
+def _record(session: Session, mail: Mail, what: AuditEvent, now: datetime) -> None:
+    record(
+        session,
+        what,
+        clinic_id=mail.clinic_id,
+        by=SYSTEM,
+        now=now,
+        request_id=mail.request_id,
+        invite_id=mail.invite_id,
+        mail_id=mail.id,
+    )

@@ -1,0 +1,70 @@
+"""Writes the audit trail, in the caller's transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from shared.models import AuditEntry
+
+
+class AuditEvent(StrEnum):
+    """What can have happened. The words are stored: rename none."""
+
+    LOGGED_IN = "logged_in"
+    LOGGED_OUT = "logged_out"
+    LOGIN_FAILED = "login_failed"
+    VISIT_CREATED = "visit_created"
+    REQUEST_MADE = "request_made"
+    REQUEST_MOVED = "request_moved"
+    INVITE_ACCEPTED = "invite_accepted"
+    INVITE_DECLINED = "invite_declined"
+    DECLINE_REASON_GIVEN = "decline_reason_given"
+    MAIL_SENT = "mail_sent"
+    MAIL_BOUNCED = "mail_bounced"
+    MAIL_DEAD = "mail_dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: a user, a company by its invite, or the product itself (both None)."""
+
+    user_id: int | None = None
+    invite_id: int | None = None
+
+
+SYSTEM = Actor()
+
+
+def record(
+    session: Session,
+    what: AuditEvent,
+    *,
+    clinic_id: int,
+    by: Actor,
+    now: datetime,
+    visit_id: int | None = None,
+    request_id: int | None = None,
+    invite_id: int | None = None,
+    mail_id: int | None = None,
+    moved: tuple[str | None, str | None] = (None, None),
+    fields: tuple[str, ...] = (),
+) -> None:
+    """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names, never values."""
+    session.add(
+        AuditEntry(
+            clinic_id=clinic_id,
+            at=now,
+            actor_user_id=by.user_id,
+            actor_invite_id=by.invite_id,
+            what=what,
+            visit_id=visit_id,
+            request_id=request_id,
+            invite_id=invite_id,
+            mail_id=mail_id,
+            from_state=moved[0],
+            to_state=moved[1],
+            fields=list(fields),
+        )
+    )

@@ -1,0 +1,121 @@
+"""The jobs: one readable list, run by APScheduler in a process of their own.
+
+Each is harmless if two processes run it, or none for a day: rows say what is due, actions do each once.
+"""
+
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+from apscheduler.schedulers.blocking import BlockingScheduler
+from flask import Flask
+
+from shared import clock
+from shared.actions import expire_request, mark_job_completed, mark_job_started
+from shared.mails import MailRenderer
+from shared.queries import due_request_ids
+from shared.sender import Sender
+from shared.web import Services
+
+log = logging.getLogger(__name__)
+
+SWEEP_LIMIT = 500
+HEARTBEAT_EVERY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: its name, how often, and what one cycle does."""
+
+    name: str
+    every_seconds: int
+    cycle: Callable[[], object]
+
+
+def job_list(sender: Sender) -> tuple[Job, ...]:
+    """Everything that happens by itself."""
+    return (
+        Job("send_mail", 1, lambda: sender.send_due(clock.utc_now)),
+        Job("expire_requests", 2, expire_due_requests),
+    )
+
+
+def expire_due_requests() -> None:
+    """Close the requests whose deadline has come, one transaction each."""
+    now = clock.utc_now()
+    for request_id in due_request_ids(limit=SWEEP_LIMIT, now=now):
+        expire_request(request_id, now=now)
+
+
+def sender_for(app: Flask) -> Sender:
+    """An outbox worker with the app's settings."""
+    parts: Services = app.extensions["services"]
+    settings = parts.settings
+    return Sender(
+        app.extensions["mail"],
+        MailRenderer(settings, parts.tokens),
+        sender=settings.mail_sender,
+        timeout_seconds=settings.mail_timeout_seconds,
+    )
+
+
+class JobRunner:
+    """Runs cycles inside the app's context, keeps the heartbeat, and survives a failing cycle."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._beats: dict[str, datetime] = {}
+
+    def run(self, job: Job) -> bool:
+        """One cycle. An error is logged and False returned: the next cycle tries again what is still due."""
+        with self._app.app_context():
+            try:
+                beat = self._beat_is_due(job)
+                if beat:
+                    mark_job_started(job.name, now=clock.utc_now())
+                job.cycle()
+                if beat:
+                    mark_job_completed(job.name, now=clock.utc_now())
+            except Exception:
+                self._beats.pop(job.name, None)
+                log.exception("Job %s failed; it runs again in %s s.", job.name, job.every_seconds)
+                return False
+        return True
+
+    def _beat_is_due(self, job: Job) -> bool:
+        now = clock.utc_now()
+        if job.name in self._beats and abs(now - self._beats[job.name]) < HEARTBEAT_EVERY:
+            return False
+        self._beats[job.name] = now
+        return True
+
+
+def serve(app: Flask) -> None:
+    """Run all jobs until SIGTERM or SIGINT; a cycle that has begun is finished.
+
+    Memory store, because a database store kills its own thread on one "database is locked"; coalesced and without a
+    misfire limit, because a late cycle is better than none.
+    """
+    scheduler = BlockingScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    runner = JobRunner(app)
+    for job in job_list(sender_for(app)):
+        scheduler.add_job(
+            runner.run,
+            "interval",
+            args=[job],
+            id=job.name,
+            seconds=job.every_seconds,
+            next_run_time=clock.utc_now(),
+        )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    scheduler.start()

@@ -1,0 +1,6 @@
+"""What mails say: letters (what one mail is about) and their rendering to MIME, with calendar files."""
+
+from shared.mails.letters import Letter, OfferVisit
+from shared.mails.render import MailRenderer
+
+__all__ = ["Letter", "MailRenderer", "OfferVisit"]

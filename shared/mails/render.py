@@ -1,0 +1,97 @@
+"""Turns a letter into a MIME message: text, HTML (from MJML) and, for the winner, a calendar file."""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from mjml import mjml2html
+
+from shared import times
+from shared.mails.calendar import calendar_file
+from shared.mails.letters import Letter
+from shared.meeting import pin_text
+from shared.settings import Settings
+from shared.states import MailKind
+from shared.tokens import LinkKind, Tokens
+
+TEMPLATES = Path(__file__).parents[2] / "templates" / "mail"
+
+_SUBJECTS = {
+    MailKind.INVITE: "Request for {language} Interpreter",
+    MailKind.FILLED: "Filled, nothing to do",
+    MailKind.CONFIRMATION: "Confirmed: {language} Interpreter",
+    MailKind.CLINIC_ACCEPTED: "Interpreter accepted",
+    MailKind.CLINIC_ALL_DECLINED: "All companies declined",
+    MailKind.CLINIC_EXPIRED: "Request expired, nobody accepted",
+    MailKind.CLINIC_UNDELIVERABLE: "Request could not be delivered",
+    MailKind.CLINIC_CONFIRMATION_BOUNCED: "Confirmation could not be delivered",
+}
+
+
+class MailRenderer:
+    """Renders letters; holds the template environment and what links are made of. Reads no clock and no database."""
+
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(["mjml"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(times.FILTERS, pin=pin_text)
+
+    def render(self, letter: Letter) -> EmailMessage:
+        """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""
+        urls = self._urls(letter)
+        message = EmailMessage()
+        message["From"] = Address(f"{letter.clinic_name} via Interpreter Dispatch", addr_spec=self._sender)
+        message["To"] = Address(addr_spec=letter.recipient)
+        message["Reply-To"] = Address(letter.clinic_name, addr_spec=letter.contact_email)
+        message["Subject"] = subject_of(letter)
+        message["Date"] = format_datetime(letter.created_at)
+        message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        context = {"letter": letter, "subject": subject_of(letter), **urls}
+        message.set_content(self._templates.get_template(f"{letter.kind}.txt").render(context))
+        html = mjml2html(self._templates.get_template(f"{letter.kind}.mjml").render(context))
+        message.add_alternative(html, subtype="html")
+        if letter.kind is MailKind.CONFIRMATION:
+            self._add_calendar(message, letter, urls["guest_url"])
+        return message
+
+    @property
+    def _sender(self) -> str:
+        return parseaddr(self._settings.mail_sender)[1]
+
+    def _urls(self, letter: Letter) -> dict[str, str]:
+        """The links of a letter; those that its kind has no use for are empty."""
+        vendor, urls = (
+            self._settings.vendor_portal_url,
+            dict.fromkeys(("accept_url", "decline_url", "guest_url"), ""),
+        )
+        if letter.kind is MailKind.INVITE:
+            token = self._tokens.link(LinkKind.INVITE, letter.link_id)
+            urls |= {"accept_url": f"{vendor}/r/{token}/accept", "decline_url": f"{vendor}/r/{token}/decline"}
+        if letter.kind is MailKind.CONFIRMATION:
+            urls["guest_url"] = f"{vendor}/meet/{self._tokens.link(LinkKind.GUEST, letter.guest_id)}"
+        urls["visit_url"] = f"{self._settings.portal_url}/visits/{letter.first.visit_id}"
+        return urls
+
+    def _add_calendar(self, message: EmailMessage, letter: Letter, guest_url: str) -> None:
+        """The file twice: as the last alternative, which calendars act on, and as an attachment, which people find."""
+        file = calendar_file(letter, sender=self._sender, guest_url=guest_url)
+        message.add_alternative(
+            file, maintype="text", subtype="calendar", params={"method": "REQUEST", "charset": "utf-8"}
+        )
+        message.add_attachment(file, maintype="application", subtype="ics", filename="visit.ics")
+
+
+def subject_of(letter: Letter) -> str:
+    """What it is, the date in the visit's zone, the appointment number."""
+    what = _SUBJECTS[letter.kind].format(language=letter.language_short_name)
+    return f"{what} · {times.date_text(letter.first.starts_at, letter.first.time_zone)} · {letter.reference}"

@@ -1,0 +1,32 @@
+"""Tables and constraints, no behaviour. Importing this package registers all of them."""
+
+from shared.models.audit import AuditEntry
+from shared.models.clinic import Clinic, ClinicLanguage, User, UserSession
+from shared.models.company import Company, CompanyAddress, CompanyLanguage, HuntGroup, HuntGroupMember
+from shared.models.jobs import JobRun
+from shared.models.mail import Mail
+from shared.models.request import Invite, InviteAddress, InviteOpening, Request, RequestVisit
+from shared.models.visit import Appointment, Confirmation, Visit
+
+__all__ = [
+    "Appointment",
+    "AuditEntry",
+    "Clinic",
+    "ClinicLanguage",
+    "Company",
+    "CompanyAddress",
+    "CompanyLanguage",
+    "Confirmation",
+    "HuntGroup",
+    "HuntGroupMember",
+    "Invite",
+    "InviteAddress",
+    "InviteOpening",
+    "JobRun",
+    "Mail",
+    "Request",
+    "RequestVisit",
+    "User",
+    "UserSession",
+    "Visit",
+]

@@ -1,0 +1,72 @@
+"""The tenant and its people."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base, Pk, choice, text
+from shared.states import Role
+
+
+class Clinic(Base):
+    """A clinic: owns everything else. ``next_appointment_number`` is taken under the row's lock."""
+
+    __tablename__ = "clinic"
+
+    id: Mapped[Pk]
+    name: Mapped[str] = mapped_column(text(120))
+    time_zone: Mapped[str] = mapped_column(text(60))
+    dispatch_enabled: Mapped[bool] = mapped_column(default=True)
+    invite_duration_seconds: Mapped[int] = mapped_column(default=24 * 3600)
+    contact_phone: Mapped[str] = mapped_column(text(40))
+    contact_email: Mapped[str] = mapped_column(text(254))
+    dial_in_number: Mapped[str] = mapped_column(text(40))
+    next_appointment_number: Mapped[int] = mapped_column(default=10001)
+    created_at: Mapped[datetime]
+
+    @property
+    def invite_duration(self) -> timedelta:
+        """How long companies have to answer, before the next visit's start cuts it short."""
+        return timedelta(seconds=self.invite_duration_seconds)
+
+
+class ClinicLanguage(Base):
+    """A language that the clinic asks interpreters for; ``tag`` is BCP 47 (ISO 639-3 where there is no shorter)."""
+
+    __tablename__ = "clinic_language"
+
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(text(35), primary_key=True)
+    name: Mapped[str] = mapped_column(text(80))
+    short_name: Mapped[str] = mapped_column(text(40))
+
+
+class User(Base):
+    """Somebody of one clinic, with one role. ``email`` is lower case and unique over all clinics."""
+
+    __tablename__ = "user_account"
+    __table_args__ = (UniqueConstraint("email"),)
+
+    id: Mapped[Pk]
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"), index=True)
+    email: Mapped[str] = mapped_column(text(254))
+    name: Mapped[str] = mapped_column(text(120))
+    role: Mapped[Role] = mapped_column(choice(Role))
+    password_hash: Mapped[str | None] = mapped_column(text(200))
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class UserSession(Base):
+    """One login. The browser holds the token, this row its hash; without the row the token opens nothing."""
+
+    __tablename__ = "user_session"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    id: Mapped[Pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(text(64))
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,52 @@
+"""The outbox: one row per mail, written in the transaction that causes it."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base, Pk, choice, text
+from shared.states import MailKind, MailState
+
+
+class Mail(Base):
+    """A mail to be sent or sent. It holds what the mail is about, no body and no link.
+
+    ``dedupe_key`` makes one event cause one mail. ``message_id`` (the part before the @) is fixed, so that a repeat
+    after a crash is recognised by the reader's mail program. ``lease_owner`` is the worker that holds it until
+    ``lease_until``; ``in_doubt`` means that an earlier worker died with it, perhaps after the server took it.
+    """
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        UniqueConstraint("dedupe_key"),
+        UniqueConstraint("message_id"),
+        Index(
+            "ix_mail_due",
+            "next_try_at",
+            sqlite_where=sql("state = 'queued'"),
+            postgresql_where=sql("state = 'queued'"),
+        ),
+        Index(None, "request_id"),
+        Index(None, "invite_id"),
+    )
+
+    id: Mapped[Pk]
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    kind: Mapped[MailKind] = mapped_column(choice(MailKind))
+    request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
+    invite_id: Mapped[int | None] = mapped_column(ForeignKey("invite.id"))
+    invite_address_id: Mapped[int | None] = mapped_column(ForeignKey("invite_address.id"))
+    recipient: Mapped[str] = mapped_column(text(254))
+    dedupe_key: Mapped[str] = mapped_column(text(320))
+    message_id: Mapped[str] = mapped_column(text(40))
+    state: Mapped[MailState] = mapped_column(choice(MailState), default=MailState.QUEUED)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime]
+    lease_owner: Mapped[str | None] = mapped_column(text(40))
+    lease_until: Mapped[datetime | None]
+    in_doubt: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(text(300), default="")

@@ -1,0 +1,100 @@
+"""One question to several companies: the request, the offer as it was told, and each company's copy."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base, Pk, choice, text
+from shared.states import Answer, RequestState, VisitType
+
+
+class Request(Base):
+    """A request and the part of its offer that all its visits share, as told to the companies.
+
+    The offer is kept here because a visit may change later, and a mail about the old date must still name it.
+    """
+
+    __tablename__ = "request"
+    __table_args__ = (Index(None, "state", "deadline"), Index(None, "clinic_id"))
+
+    id: Mapped[Pk]
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointment.id"), index=True)
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    language_tag: Mapped[str] = mapped_column(text(35))
+    language_name: Mapped[str] = mapped_column(text(80))
+    language_short_name: Mapped[str] = mapped_column(text(40))
+    notes: Mapped[str] = mapped_column(text(1000), default="")
+    state: Mapped[RequestState] = mapped_column(choice(RequestState))
+    deadline: Mapped[datetime]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class RequestVisit(Base):
+    """One visit of the offer, as told."""
+
+    __tablename__ = "request_visit"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("request.id"), primary_key=True)
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"), primary_key=True, index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    duration_minutes: Mapped[int]
+    time_zone: Mapped[str] = mapped_column(text(60))
+    visit_type: Mapped[VisitType] = mapped_column(choice(VisitType))
+    provider_name: Mapped[str] = mapped_column(text(120))
+
+
+class Invite(Base):
+    """One company's copy of a request and its answer. ``guest_id`` names the winner's link into the meeting.
+
+    The partial unique index is the second wall behind the conditional write that decides who wins.
+    """
+
+    __tablename__ = "invite"
+    __table_args__ = (
+        UniqueConstraint("request_id", "company_id"),
+        UniqueConstraint("guest_id"),
+        Index(
+            "uq_invite_one_accepted",
+            "request_id",
+            unique=True,
+            sqlite_where=sql("answer = 'accepted'"),
+            postgresql_where=sql("answer = 'accepted'"),
+        ),
+    )
+
+    id: Mapped[Pk]
+    request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), index=True)
+    position: Mapped[int]
+    guest_id: Mapped[str] = mapped_column(text(20))
+    answer: Mapped[Answer | None] = mapped_column(choice(Answer))
+    responder: Mapped[str] = mapped_column(text(120), default="")
+    answered_at: Mapped[datetime | None]
+    decline_reason: Mapped[str] = mapped_column(text(300), default="")
+
+
+class InviteAddress(Base):
+    """One dispatch address of an invite, with a link of its own. ``link_id`` is public; the signature is the secret."""
+
+    __tablename__ = "invite_address"
+    __table_args__ = (UniqueConstraint("link_id"), UniqueConstraint("invite_id", "email"))
+
+    id: Mapped[Pk]
+    invite_id: Mapped[int] = mapped_column(ForeignKey("invite.id"))
+    company_address_id: Mapped[int | None] = mapped_column(ForeignKey("company_address.id", ondelete="SET NULL"))
+    email: Mapped[str] = mapped_column(text(254))
+    link_id: Mapped[str] = mapped_column(text(20))
+
+
+class InviteOpening(Base):
+    """That a link was opened for the first time: a hint for the clinic (scanners open too), apart from all state."""
+
+    __tablename__ = "invite_opening"
+
+    invite_address_id: Mapped[int] = mapped_column(ForeignKey("invite_address.id"), primary_key=True)
+    opened_at: Mapped[datetime]

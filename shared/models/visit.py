@@ -1,0 +1,73 @@
+"""Appointments, their visits, and the confirmations that made them."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base, Pk, choice, text
+from shared.states import VisitStatus, VisitType
+
+
+class Appointment(Base):
+    """What the visits of a series share, and what a single visit has alone: number, meeting room, dial-in PIN."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "number"),
+        UniqueConstraint("pin"),
+        UniqueConstraint("room"),
+    )
+
+    id: Mapped[Pk]
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    number: Mapped[int]
+    room: Mapped[str] = mapped_column(text(60))
+    pin: Mapped[str] = mapped_column(text(12))
+    created_at: Mapped[datetime]
+
+
+class Visit(Base):
+    """One meeting of one patient with one provider. ``request_id`` is the current request, if any was made.
+
+    ``version`` rises with every change of the row. ``ends_at`` is stored so that both ends can be searched.
+    """
+
+    __tablename__ = "visit"
+    __table_args__ = (
+        Index(None, "clinic_id", "starts_at"),
+        Index(None, "provider_id", "starts_at"),
+        Index(None, "appointment_id"),
+        Index(None, "request_id"),
+    )
+
+    id: Mapped[Pk]
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointment.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("request.id"))
+    provider_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    patient_name: Mapped[str] = mapped_column(text(120))
+    patient_contact: Mapped[str] = mapped_column(text(254), default="")
+    reason: Mapped[str] = mapped_column(text(200), default="")
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    duration_minutes: Mapped[int]
+    time_zone: Mapped[str] = mapped_column(text(60))
+    visit_type: Mapped[VisitType] = mapped_column(choice(VisitType))
+    status: Mapped[VisitStatus] = mapped_column(choice(VisitStatus), default=VisitStatus.SCHEDULED)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+
+
+class Confirmation(Base):
+    """A preview that was confirmed. Its key works once; ``digest`` tells the same content from another."""
+
+    __tablename__ = "confirmation"
+
+    key: Mapped[str] = mapped_column(text(40), primary_key=True)
+    clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    digest: Mapped[str] = mapped_column(text(64))
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"))
+    created_at: Mapped[datetime]

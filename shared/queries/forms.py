@@ -1,0 +1,84 @@
+"""What the visit form offers, and the plan behind a preview."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from shared import plan, times
+from shared.db import reading
+from shared.models import ClinicLanguage
+from shared.plan import VisitDraft, VisitPlan
+from shared.rules import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One entry of a drop-down list."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterChoice:
+    """One tick box under Interpreter; ``why_not`` is why it is greyed, empty if it is not."""
+
+    value: str
+    label: str
+    detail: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterChoices:
+    """The tick boxes for one language."""
+
+    language_name: str
+    choices: tuple[InterpreterChoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitFormChoices:
+    """What the visit form's lists hold for this viewer. ``today`` is the clinic's."""
+
+    providers: tuple[Option, ...]
+    languages: tuple[Option, ...]
+    today: date
+
+
+def visit_form(scope: Scope, zone: str, *, now: datetime) -> VisitFormChoices:
+    """Providers that the scope may book for and the clinic's languages."""
+    with reading() as session:
+        providers = plan.providers(session, scope)
+        languages = session.scalars(
+            select(ClinicLanguage).where(ClinicLanguage.clinic_id == scope.clinic_id).order_by(ClinicLanguage.name)
+        ).all()
+        return VisitFormChoices(
+            providers=tuple(Option(str(user.id), user.name) for user in providers),
+            languages=tuple(Option(language.tag, _label(language)) for language in languages),
+            today=times.day_of(now, zone),
+        )
+
+
+def interpreter_choices(scope: Scope, language_tag: str) -> InterpreterChoices:
+    """Whom the clinic can ask for a language; empty for a language it does not have."""
+    with reading() as session:
+        language = session.get(ClinicLanguage, (scope.clinic_id, language_tag))
+        if language is None:
+            return InterpreterChoices("", ())
+        choices = plan.interpreter_choices(session, scope.clinic_id, language_tag)
+        return InterpreterChoices(
+            language.name,
+            tuple(InterpreterChoice(c.value, c.label, c.detail, c.why_not) for c in choices),
+        )
+
+
+def plan_visit(scope: Scope, draft: VisitDraft, *, now: datetime) -> VisitPlan:
+    """What the draft would become. Nothing is stored."""
+    with reading() as session:
+        return plan.make_plan(session, scope, draft, now=now)
+
+
+def _label(language: ClinicLanguage) -> str:
+    return language.name if language.name == language.short_name else f"{language.name} ({language.short_name})"

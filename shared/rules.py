@@ -1,0 +1,192 @@
+"""The product's rules that need no database: pure functions of values. Instants are aware UTC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.states import (
+    Answer,
+    BadgeKind,
+    MailKind,
+    MailState,
+    RequestEvent,
+    RequestState,
+    Role,
+    VisitStatus,
+)
+
+JOIN_OPENS = timedelta(minutes=15)
+JOIN_CLOSES = timedelta(minutes=30)
+NONCE_YOUNGEST = timedelta(seconds=1.5)
+NONCE_OLDEST = timedelta(hours=24)
+
+WITHDRAWN_STATES = frozenset({RequestState.WITHDRAWN, RequestState.CANCELLED, RequestState.HANDED_BACK})
+CLOSED_STATES = frozenset({RequestState.ALL_DECLINED, RequestState.EXPIRED, RequestState.UNDELIVERABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who looks or acts: a user, the clinic, the role. Everything a page may touch is found through it."""
+
+    clinic_id: int
+    user_id: int
+    role: Role
+
+    @property
+    def provider_id(self) -> int | None:
+        """A provider sees and books only own visits; everybody else sees the clinic's."""
+        return self.user_id if self.role is Role.PROVIDER else None
+
+    @property
+    def may_book(self) -> bool:
+        """Staff read; everybody else books."""
+        return self.role is not Role.STAFF
+
+
+def deadline_for(*, confirmed_at: datetime, invite_duration: timedelta, next_start: datetime) -> datetime:
+    """Until when companies may answer: the clinic's invite duration, but never past the next visit's start."""
+    return min(confirmed_at + invite_duration, next_start)
+
+
+def can_answer(state: RequestState, deadline: datetime, *, now: datetime) -> bool:
+    """A request can be answered while it is pending and now < deadline."""
+    return state is RequestState.PENDING and now < deadline
+
+
+class InviteCase(StrEnum):
+    """The rows of the table 'What a company can do'. Row 1 (a wrong signature) never reaches a request."""
+
+    WITHDRAWN = "withdrawn"
+    WON = "won"
+    ASSIGNED_ELSEWHERE = "assigned_elsewhere"
+    CLOSED = "closed"
+    DECLINED = "declined"
+    OPEN = "open"
+
+
+def invite_case(state: RequestState, answer: Answer | None, deadline: datetime, *, now: datetime) -> InviteCase:
+    """What this company is shown now, for GET and POST alike: the first row that matches."""
+    if state in WITHDRAWN_STATES:
+        return InviteCase.WITHDRAWN
+    if state is RequestState.ACCEPTED:
+        return InviteCase.WON if answer is Answer.ACCEPTED else InviteCase.ASSIGNED_ELSEWHERE
+    if not can_answer(state, deadline, now=now):
+        return InviteCase.CLOSED
+    return InviteCase.DECLINED if answer is Answer.DECLINED else InviteCase.OPEN
+
+
+def badge_kind(
+    status: VisitStatus, state: RequestState | None, deadline: datetime | None, *, now: datetime
+) -> BadgeKind:
+    """What a visit's badge shows. A pending request past its deadline reads Not Accepted, whether or not a job ran."""
+    if status is VisitStatus.CANCELLED:
+        return BadgeKind.CANCELLED
+    if state is None or deadline is None:
+        return BadgeKind.NONE
+    if state is RequestState.ACCEPTED:
+        return BadgeKind.ACCEPTED
+    return BadgeKind.PENDING if can_answer(state, deadline, now=now) else BadgeKind.NOT_ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class InviteStanding:
+    """One company's part in a request, as far as closing it is concerned.
+
+    ``mails`` are the states of its invite mails, one per address.
+    """
+
+    answer: Answer | None
+    mails: Sequence[MailState]
+
+    @property
+    def may_still_answer(self) -> bool:
+        """Not answered, and at least one of its mails left or may still leave."""
+        return self.answer is None and any(mail in {MailState.QUEUED, MailState.SENT} for mail in self.mails)
+
+
+def closing_event(invites: Sequence[InviteStanding]) -> RequestEvent | None:
+    """How a pending request closes once nobody is left who could answer; None while somebody is."""
+    if any(invite.may_still_answer for invite in invites):
+        return None
+    if any(invite.answer is Answer.DECLINED for invite in invites):
+        return RequestEvent.LAST_DECLINE
+    return RequestEvent.LAST_BOUNCE
+
+
+def deadline_event(invites: Sequence[InviteStanding]) -> RequestEvent:
+    """How a pending request closes at its deadline: undeliverable when not one invite mail has left."""
+    if any(mail is MailState.SENT for invite in invites for mail in invite.mails):
+        return RequestEvent.EXPIRE
+    # An answer proves that the mail arrived, whatever the mail server said about it.
+    if any(invite.answer is not None for invite in invites):
+        return RequestEvent.EXPIRE
+    return RequestEvent.LAST_BOUNCE
+
+
+class JoinWindow(StrEnum):
+    EARLY = "early"
+    OPEN = "open"
+    OVER = "over"
+
+
+def join_window(starts_at: datetime, ends_at: datetime, *, now: datetime) -> JoinWindow:
+    """The meeting opens 15 minutes before the start and closes 30 minutes after the end."""
+    if now < starts_at - JOIN_OPENS:
+        return JoinWindow.EARLY
+    return JoinWindow.OPEN if now < ends_at + JOIN_CLOSES else JoinWindow.OVER
+
+
+def nonce_is_fresh(made_at: datetime, *, now: datetime) -> bool:
+    """A page's nonce answers from 1.5 s (no person is faster) to 24 h after the page was made."""
+    return NONCE_YOUNGEST <= now - made_at <= NONCE_OLDEST
+
+
+_CLINIC_STATE = {
+    MailKind.CLINIC_ACCEPTED: RequestState.ACCEPTED,
+    MailKind.CLINIC_ALL_DECLINED: RequestState.ALL_DECLINED,
+    MailKind.CLINIC_EXPIRED: RequestState.EXPIRED,
+    MailKind.CLINIC_UNDELIVERABLE: RequestState.UNDELIVERABLE,
+    MailKind.CLINIC_CONFIRMATION_BOUNCED: RequestState.ACCEPTED,
+}
+
+
+def is_pointless(
+    kind: MailKind,
+    *,
+    state: RequestState,
+    deadline: datetime,
+    answer: Answer | None,
+    is_current: bool,
+    now: datetime,
+) -> bool:
+    """Whether a mail that has not left yet would tell its reader something that is no longer so.
+
+    ``answer`` is the addressed company's; ``is_current`` says that some visit still points to the request.
+    """
+    if kind is MailKind.INVITE:
+        return answer is not None or not can_answer(state, deadline, now=now)
+    if kind is MailKind.FILLED:
+        return state is not RequestState.ACCEPTED
+    if kind is MailKind.CONFIRMATION:
+        return state is not RequestState.ACCEPTED or answer is not Answer.ACCEPTED
+    return not is_current or state is not _CLINIC_STATE[kind]
+
+
+RETRY_STEPS = (
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+    timedelta(minutes=2),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+)
+RETRY_FOR = timedelta(hours=72)
+
+
+def retry_at(*, attempts: int, created_at: datetime, jitter: float, now: datetime) -> datetime | None:
+    """When a mail that was put off is tried again: full jitter (0 to 1) over a growing step; None after 72 hours."""
+    step = RETRY_STEPS[min(attempts, len(RETRY_STEPS)) - 1]
+    next_try = now + step * jitter
+    return next_try if next_try < created_at + RETRY_FOR else None

@@ -1,0 +1,177 @@
+"""Sends due mail: connect, then claim, render, send and mark one after the other. The only code that talks SMTP."""
+
+import logging
+import random
+import secrets
+import smtplib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from enum import StrEnum
+
+from flask_mail import Connection, Mail
+
+from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
+from shared.mails import MailRenderer
+from shared.queries import letter_of, mail_is_due
+
+log = logging.getLogger(__name__)
+
+WIRE_POLICY = SMTP_POLICY.clone(cte_type="7bit")
+"""Seven bits on the wire: no relay on the way needs 8BITMIME."""
+
+LONGEST_PAUSE = timedelta(minutes=1)
+NOBODY_THERE = frozenset({550, 551, 553})
+
+
+class Verdict(StrEnum):
+    TAKEN = "taken"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the mail server made of one message. ``broken``: the connection is of no more use."""
+
+    verdict: Verdict
+    words: str
+    nobody_there: bool = False
+    broken: bool = False
+
+
+class TimedConnection(Connection):
+    """Flask-Mail's connection with a time-out, which Flask-Mail itself never sets, and a QUIT that may fail."""
+
+    def __init__(self, mail: Mail, timeout_seconds: int) -> None:
+        super().__init__(mail)
+        self._timeout_seconds = timeout_seconds
+
+    def configure_host(self) -> smtplib.SMTP:
+        """Connect, secure and log in. Raises OSError or SMTPException."""
+        factory = smtplib.SMTP_SSL if self.mail.use_ssl else smtplib.SMTP
+        host = factory(self.mail.server, self.mail.port, timeout=self._timeout_seconds)
+        try:
+            if self.mail.use_tls:
+                host.starttls()
+            host.ehlo_or_helo_if_needed()
+            if self.mail.username and self.mail.password:
+                host.login(self.mail.username, self.mail.password)
+        except (OSError, smtplib.SMTPException):
+            host.close()
+            raise
+        return host
+
+    def __exit__(self, *_exc: object) -> None:
+        """QUIT, if the server still listens: what it took before stays taken."""
+        if self.host is None:
+            return
+        try:
+            self.host.quit()
+        except (OSError, smtplib.SMTPException):
+            self.host.close()
+
+
+class Sender:
+    """One outbox worker. Any number of them may run at once."""
+
+    def __init__(self, mail: Mail, renderer: MailRenderer, *, sender: str, timeout_seconds: int) -> None:
+        self._mail = mail
+        self._renderer = renderer
+        self._sender = sender
+        self._timeout_seconds = timeout_seconds
+        self._owner = secrets.token_hex(8)
+        self._dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._failures = 0
+        self._pause_until: datetime | None = None
+
+    def send_due(self, now: Callable[[], datetime]) -> int:
+        """Send what is due and return how many mails left. ``now`` is read anew for each mail.
+
+        Connects before it claims: while the mail server is away mails stay queued and no try is counted. After a
+        failed connection it waits a little longer each time, at most a minute.
+        """
+        if (self._pause_until is not None and now() < self._pause_until) or not mail_is_due(now=now()):
+            return 0
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(TimedConnection(self._mail, self._timeout_seconds))
+            except (OSError, smtplib.SMTPException) as error:
+                self._pause(error, now())
+                return 0
+            self._failures, self._pause_until = 0, None
+            assert connection.host is not None
+            return self._drain(connection.host, now)
+
+    def _drain(self, host: smtplib.SMTP, now: Callable[[], datetime]) -> int:
+        sent = 0
+        while (claimed := claim_mail(owner=self._owner, now=now())) is not None:
+            reply = self._send(host, claimed, now)
+            sent += reply is not None and reply.verdict is Verdict.TAKEN
+            if reply is not None and reply.broken:
+                break
+        return sent
+
+    def _pause(self, error: Exception, at: datetime) -> None:
+        self._failures += 1
+        self._pause_until = at + min(LONGEST_PAUSE, timedelta(seconds=2 ** min(self._failures, 6)))
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            self._pause_until = at + LONGEST_PAUSE
+            log.error("The mail server refuses the login: check MAIL_USERNAME and MAIL_PASSWORD. Mail waits.")
+        else:
+            log.warning("The mail server can't be reached (%s). Mail waits.", type(error).__name__)
+
+    def _send(self, host: smtplib.SMTP, claimed: ClaimedMail, now: Callable[[], datetime]) -> Reply | None:
+        """Send one claimed mail and settle it; None if it had become pointless."""
+        due = letter_of(claimed.id, now=now())
+        if due is None or due.pointless:
+            drop_mail(claimed, now=now())
+            return None
+        if claimed.worn_out:
+            put_off_mail(claimed, error="tried for 72 hours", jitter=1.0, now=now())
+            return None
+        reply = submit(host, self._sender, due.letter.recipient, self._renderer.render(due.letter))
+        if reply.verdict is Verdict.TAKEN:
+            mark_mail_sent(claimed, now=now())
+        elif reply.verdict is Verdict.REFUSED:
+            mark_mail_refused(claimed, error=reply.words, nobody_there=reply.nobody_there, now=now())
+        else:
+            put_off_mail(claimed, error=reply.words, jitter=self._dice.random(), now=now())
+        return reply
+
+
+def submit(host: smtplib.SMTP, sender: str, recipient: str, message: EmailMessage) -> Reply:
+    """One message to one recipient, stage by stage, because the same error means different things at each.
+
+    4xx and a broken talk: later. 5xx: refused; at RCPT it may mean that nobody is there.
+    """
+    stage = "MAIL"
+    try:
+        code, words = host.mail(sender)
+        if code == 250:
+            stage = "RCPT"
+            code, words = host.rcpt(recipient)
+            if code in {250, 251}:
+                stage = "DATA"
+                code, words = host.data(message.as_bytes(policy=WIRE_POLICY))
+        if stage == "DATA" and code == 250:
+            return Reply(Verdict.TAKEN, "")
+        reply = _judge(stage, code, words)
+        if not reply.broken:
+            host.rset()
+    except smtplib.SMTPDataError as error:
+        return _judge(stage, error.smtp_code, error.smtp_error)
+    except (OSError, smtplib.SMTPException) as error:
+        return Reply(Verdict.LATER, f"{stage}: {type(error).__name__}", broken=True)
+    return reply
+
+
+def _judge(stage: str, code: int, words: bytes | str) -> Reply:
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    text = f"{stage}: {code} {' '.join(said.split())}"
+    if 500 <= code < 600:
+        return Reply(Verdict.REFUSED, text, nobody_there=stage == "RCPT" and code in NOBODY_THERE)
+    return Reply(Verdict.LATER, text, broken=code in {-1, 421})

@@ -1,0 +1,166 @@
+"""Typed settings, read once from the environment and checked at start."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation decides. Units are in the names; secrets never show in ``repr``."""
+
+    development: bool
+    instance_path: Path
+    database_url: str = field(repr=False)
+    secret_keys: tuple[str, ...] = field(repr=False)
+    """Newest first: the first signs, all verify, so that a key can be rotated without killing open links."""
+    portal_url: str
+    vendor_portal_url: str
+    mail_server: str
+    mail_port: int
+    mail_use_tls: bool
+    mail_username: str | None
+    mail_password: str | None = field(repr=False)
+    mail_sender: str
+    mail_timeout_seconds: int
+    meeting_url: str
+    meeting_jwt_app_id: str | None
+    meeting_jwt_secret: str | None = field(repr=False)
+    conference_domain: str
+    conference_mapper_secret: str | None = field(repr=False)
+    session_idle_minutes: int
+    session_absolute_hours: int
+    dev_mailbox: bool
+    secure_cookies: bool
+
+    @property
+    def mailbox_path(self) -> Path:
+        """The development mail server's Maildir."""
+        return self.instance_path / "mailbox"
+
+    @property
+    def mail_domain(self) -> str:
+        """Right-hand side of every Message-ID."""
+        return self.mail_sender.rpartition("@")[2].rstrip("> ")
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them, so that one start shows every fault."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str | None = None, *, needed: bool = False) -> str | None:
+        value = self.environ.get(name, "").strip() or default
+        if needed and not value:
+            self.faults.append(f"{name} is missing")
+        return value
+
+    def number(self, name: str, default: int, *, low: int, high: int) -> int:
+        raw = self.environ.get(name, "").strip()
+        if not raw:
+            return default
+        if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+            self.faults.append(f"{name} must be a whole number from {low} to {high}")
+            return default
+        return int(raw)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        raw = self.environ.get(name, "").strip().lower()
+        if raw in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+            return raw in {"1", "true", "yes", "on"} if raw else default
+        self.faults.append(f"{name} must be 1 or 0")
+        return default
+
+    def url(self, name: str, default: str | None) -> str:
+        value = self.text(name, default, needed=True) or ""
+        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+            self.faults.append(f"{name} must be an http or https address")
+        return value.rstrip("/")
+
+
+def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check every setting.
+
+    Outside development there is no default for a secret or for an address that people are sent to.
+    Raises SettingsError with all faults in one message; no secret's value is in it.
+    """
+    read = _Reader(environ)
+    development = read.flag("DEVELOPMENT", default=False)
+    instance_path = Path(read.text("INSTANCE_PATH", "instance") or "instance").resolve()
+    portal_port = read.number("PORTAL_PORT", 5000, low=1, high=65535)
+    vendor_port = read.number("VENDOR_PORT", 5001, low=1, high=65535)
+    smtp_port = read.number("SMTP_PORT", 1025, low=1, high=65535)
+    vendor_url = read.url("VENDOR_PORTAL_URL", f"http://127.0.0.1:{vendor_port}" if development else None)
+    portal_url = read.url("PORTAL_URL", f"http://127.0.0.1:{portal_port}" if development else None)
+    settings = Settings(
+        development=development,
+        instance_path=instance_path,
+        database_url=_database_url(read.text("DATABASE_URL"), instance_path),
+        secret_keys=_secret_keys(read, instance_path, development=development),
+        portal_url=portal_url,
+        vendor_portal_url=vendor_url,
+        mail_server=read.text("MAIL_SERVER", "127.0.0.1" if development else None, needed=True) or "",
+        mail_port=read.number("MAIL_PORT", smtp_port if development else 587, low=1, high=65535),
+        mail_use_tls=read.flag("MAIL_USE_TLS", default=not development),
+        mail_username=read.text("MAIL_USERNAME"),
+        mail_password=read.text("MAIL_PASSWORD"),
+        mail_sender=read.text(
+            "MAIL_SENDER", "dispatch@interpreter-dispatch.example" if development else None, needed=True
+        )
+        or "",
+        mail_timeout_seconds=read.number("MAIL_TIMEOUT_SECONDS", 20, low=1, high=60),
+        meeting_url=read.url("MEETING_URL", f"{vendor_url}/dev/room" if development else None),
+        meeting_jwt_app_id=read.text("MEETING_JWT_APP_ID"),
+        meeting_jwt_secret=read.text("MEETING_JWT_SECRET"),
+        conference_domain=read.text("CONFERENCE_DOMAIN", "conference.interpreter-dispatch.example") or "",
+        conference_mapper_secret=read.text("CONFERENCE_MAPPER_SECRET"),
+        session_idle_minutes=read.number("SESSION_IDLE_MINUTES", 15, low=1, high=1440),
+        session_absolute_hours=read.number("SESSION_ABSOLUTE_HOURS", 12, low=1, high=168),
+        dev_mailbox=read.flag("DEV_MAILBOX", default=development),
+        secure_cookies=read.flag("SECURE_COOKIES", default=not development),
+    )
+    if settings.mail_sender and "@" not in settings.mail_sender:
+        read.faults.append("MAIL_SENDER must be a mail address")
+    if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
+        read.faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
+    if read.faults:
+        raise SettingsError("Settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in read.faults))
+    return settings
+
+
+def _database_url(url: str | None, instance_path: Path) -> str:
+    """SQLite in the instance folder unless told otherwise; PostgreSQL always by psycopg 3."""
+    if url is None:
+        return f"sqlite:///{instance_path / 'dispatch.sqlite3'}"
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _secret_keys(read: _Reader, instance_path: Path, *, development: bool) -> tuple[str, ...]:
+    """SECRET_KEY, newest first, separated by commas. Development makes one and keeps it in the instance folder."""
+    keys = tuple(key.strip() for key in (read.text("SECRET_KEY") or "").split(",") if key.strip())
+    if keys:
+        if any(len(key) < 32 for key in keys):
+            read.faults.append("SECRET_KEY must have at least 32 characters (each of several, separated by commas)")
+        return keys
+    if not development:
+        read.faults.append("SECRET_KEY is missing")
+        return ()
+    path = instance_path / "development_secret_key"
+    instance_path.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return (path.read_text(encoding="ascii"),)

@@ -1,0 +1,212 @@
+"""What both apps are built from: the app itself, its templates, error pages, headers, and the page helper."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask_mail import Mail
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
+
+from shared import clock, times
+from shared.db import db, prepare_engine
+from shared.errors import DomainError, NotFoundError
+from shared.meeting import MeetingProvider, pin_text, provider_from
+from shared.settings import Settings
+from shared.states import BADGE_WORDS, BadgeKind
+from shared.tokens import Tokens
+
+ROOT = Path(__file__).parents[1]
+MAX_BODY_BYTES = 256 * 1024
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""Nothing inline, nothing from elsewhere; data: is for the icons inside Pico's stylesheet."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What views need besides the request."""
+
+    settings: Settings
+    tokens: Tokens
+    meeting: MeetingProvider
+
+
+class IdConverter(IntegerConverter):
+    """Ids in URLs: nothing larger than the database's integers."""
+
+    def __init__(self, url_map: Any) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
+class App(Flask):
+    """Flask, with one habit changed: an error's log line names the endpoint, since paths hold secret links."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log a bug with its traceback, without the path."""
+        log.error("Unexpected error in %s %s", request.method, request.endpoint, exc_info=exc_info)
+
+
+def create_base(name: str, settings: Settings) -> App:
+    """An app with database, mail and templates of its own folder, but without views."""
+    settings.instance_path.mkdir(parents=True, exist_ok=True)
+    app = App(name, root_path=str(ROOT), static_folder="static", instance_path=str(settings.instance_path))
+    app.config.update(
+        SECRET_KEY=settings.secret_keys[0],
+        SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=500,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        MAIL_SERVER=settings.mail_server,
+        MAIL_PORT=settings.mail_port,
+        MAIL_USE_TLS=settings.mail_use_tls,
+        MAIL_USERNAME=settings.mail_username,
+        MAIL_PASSWORD=settings.mail_password,
+        MAIL_DEFAULT_SENDER=settings.mail_sender,
+    )
+    app.url_map.converters["id"] = IdConverter
+    app.extensions["services"] = Services(settings, Tokens(settings.secret_keys), provider_from(settings))
+    db.init_app(app)
+    flask_migrate.Migrate(app, db, directory=str(ROOT / "shared" / "migrations"), render_as_batch=True)
+    with app.app_context():
+        prepare_engine(db.engine)
+    Mail(app)
+    _prepare_templates(app, name)
+    _prepare_errors(app)
+    app.after_request(_harden)
+    return app
+
+
+def services() -> Services:
+    """The running app's services."""
+    found: Services = current_app.extensions["services"]
+    return found
+
+
+def request_now() -> datetime:
+    """The instant at which this HTTP request began: read once, so that one page has one present."""
+    if "now" not in g:
+        g.now = clock.utc_now()
+    now: datetime = g.now
+    return now
+
+
+def is_fragment() -> bool:
+    """Whether HTMX asks for a part of a page: not for a boosted link, nor to restore history."""
+    headers = request.headers
+    return (
+        headers.get("HX-Request") == "true"
+        and headers.get("HX-Boosted") != "true"
+        and headers.get("HX-History-Restore-Request") != "true"
+    )
+
+
+def page(template: str, /, *, status: int = 200, fragment: str = "", **context: Any) -> Response:
+    """Answer with a page, or with its fragment where HTMX asks for a part and the page has one."""
+    response = make_response(render_template(fragment if fragment and is_fragment() else template, **context), status)
+    if fragment:
+        response.vary.add("HX-Request")
+    return response
+
+
+def error_page(status: int, title: str, sentence: str) -> Response:
+    """An error in the app's own clothes, that needs neither login nor database."""
+    response = make_response(render_template("error.html", status=status, title=title, sentence=sentence), status)
+    if status == 503:
+        response.headers["Retry-After"] = "10"
+    return response
+
+
+_ERROR_WORDS = {
+    400: ("That did not arrive as it should", "Go back, reload the page and try again."),
+    403: ("Not yours to see", "Your role does not include this page. Ask an administrator of your clinic."),
+    404: ("Page not found", "Check the address, or start from the first page."),
+    405: ("That can't be done here", "Go back and use the buttons on the page."),
+    413: ("Too much at once", "What was sent is larger than this form takes. Go back and shorten it."),
+    500: (
+        "Something went wrong on our side",
+        "Nothing you sent was half-done. Try again; if it happens twice, tell your administrator.",
+    ),
+    503: (
+        "Not available for a moment",
+        "The database can't be reached. Nothing was changed. Try again shortly.",
+    ),
+}
+
+
+def _prepare_errors(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Any:
+        status = error.code or 500
+        if status < 400 or error.response is not None:
+            return error
+        title, sentence = _ERROR_WORDS.get(status, (error.name, "Go back and try again."))
+        response = error_page(status, title, sentence)
+        if status == 405:
+            response.headers.extend(error.get_headers())
+            response.content_type = "text/html; charset=utf-8"
+        return response
+
+    @app.errorhandler(DomainError)
+    def domain_error(error: DomainError) -> Response:
+        if isinstance(error, NotFoundError):
+            return error_page(404, "Page not found", error.sentence)
+        return error_page(409, "That can't be done", error.sentence)
+
+    @app.errorhandler(OperationalError)
+    def database_error(error: OperationalError) -> Response:
+        log.error("Database not available in %s: %s", request.endpoint, type(error.orig).__name__)
+        return error_page(503, *_ERROR_WORDS[503])
+
+
+def _prepare_templates(app: Flask, name: str) -> None:
+    """Each app loads its own templates and the shared ones: the public app can't render a page of the clinic's."""
+    app.jinja_loader = ChoiceLoader(
+        [
+            FileSystemLoader(ROOT / "templates" / name),
+            PrefixLoader({"shared": FileSystemLoader(ROOT / "templates" / "shared")}),
+        ]
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(times.FILTERS, pin=pin_text)
+    versions: dict[str, str] = {}
+
+    def asset(filename: str) -> str:
+        """A static file's address with its content's hash, so that browsers may keep it."""
+        if filename not in versions or app.debug:
+            content = (ROOT / "static" / filename).read_bytes()
+            versions[filename] = hashlib.sha256(content).hexdigest()[:10]
+        return url_for("static", filename=filename, v=versions[filename])
+
+    app.jinja_env.globals.update(asset=asset, BadgeKind=BadgeKind, BADGE_WORDS=BADGE_WORDS)
+
+
+def _harden(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CSP)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["X-Frame-Options"] = (
+        "DENY" if "frame-ancestors 'none'" in headers["Content-Security-Policy"] else "SAMEORIGIN"
+    )
+    if request.endpoint != "static":
+        headers["Cache-Control"] = "no-store"
+    return response

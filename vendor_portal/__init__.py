@@ -1,0 +1,17 @@
+"""The companies' app: public, no login, no cookie. It can render nothing of the clinic's pages."""
+
+from flask import Flask
+
+from shared.settings import Settings
+from shared.web import create_base
+from vendor_portal import dev, meet, respond
+
+
+def create_vendor_portal(settings: Settings) -> Flask:
+    """The vendor portal with its settings. /dev/room exists only in development."""
+    app = create_base("vendor_portal", settings)
+    app.register_blueprint(respond.bp)
+    app.register_blueprint(meet.bp)
+    if settings.development:
+        app.register_blueprint(dev.bp)
+    return app

@@ -1,0 +1,102 @@
+"""The company's page: one question, two buttons. Opening it changes nothing; only its form's POST answers."""
+
+from flask import Blueprint, Response, request, url_for
+from flask import redirect as redirect_to
+from werkzeug.wrappers import Response as BaseResponse
+
+from shared.actions import AnswerOutcome, accept_invite, decline_invite, give_decline_reason, note_opening
+from shared.queries import InvitePage, invite_page
+from shared.rules import InviteCase
+from shared.states import Answer
+from shared.tokens import LinkKind, VerifiedLink
+from shared.web import page, request_now, services
+from vendor_portal.forms import AnswerForm, ReasonForm
+from vendor_portal.links import gone_page, read_link
+
+bp = Blueprint("respond", __name__)
+
+PAGES = {
+    InviteCase.WON: ("won.html", 200),
+    InviteCase.ASSIGNED_ELSEWHERE: ("assigned_elsewhere.html", 409),
+    InviteCase.DECLINED: ("declined.html", 200),
+    InviteCase.OPEN: ("respond.html", 200),
+}
+
+
+@bp.get("/r/<token>")
+@bp.get("/r/<token>/<any(accept, decline):pressed>")
+def show(token: str, pressed: str = "accept") -> BaseResponse:
+    """The request, or what became of it. Both links of a mail come here; ``pressed`` is the button in the mail."""
+    link = read_link(LinkKind.INVITE, token)
+    invite = invite_page(link, now=request_now()) if link else None
+    if link is None or invite is None:
+        return gone_page()
+    if request.method == "GET" and not invite.opened:
+        note_opening(link, now=request_now())
+    return _page(token, link, invite, pressed=pressed)
+
+
+@bp.post("/r/<token>")
+@bp.post("/r/<token>/<any(accept, decline):pressed>")
+def answer(token: str, pressed: str = "accept") -> BaseResponse:
+    """Accept or decline. What is no longer open is shown as it is, whatever the form says."""
+    link = read_link(LinkKind.INVITE, token)
+    invite = invite_page(link, now=request_now()) if link else None
+    if link is None or invite is None:
+        return gone_page()
+    form = AnswerForm(request.form)
+    pressed = "decline" if form.pressed is Answer.DECLINED else "accept" if form.pressed else pressed
+    if invite.case is not InviteCase.OPEN:
+        return _page(token, link, invite, pressed=pressed)
+    valid, problem = form.validate(), form.problem(services().tokens, link, now=request_now())
+    if not valid or problem:
+        return _page(token, link, invite, pressed=pressed, form=form, problem=problem, status=422)
+    act = accept_invite if form.pressed is Answer.ACCEPTED else decline_invite
+    if act(link, responder=form.responder.data or "", now=request_now()) is AnswerOutcome.REFUSED:
+        return show(token, pressed)
+    return redirect_to(url_for(".show", token=token, pressed=pressed), 303)
+
+
+@bp.post("/r/<token>/reason")
+def reason(token: str) -> BaseResponse:
+    """Why a company declined: the optional second step after Decline."""
+    link = read_link(LinkKind.INVITE, token)
+    invite = invite_page(link, now=request_now()) if link else None
+    if link is None or invite is None:
+        return gone_page()
+    form = ReasonForm(request.form)
+    if not form.validate():
+        return _page(token, link, invite, pressed="decline", reason_form=form, status=422)
+    give_decline_reason(link, reason=form.reason.data or "", now=request_now())
+    return redirect_to(url_for(".show", token=token, pressed="decline"), 303)
+
+
+def _page(
+    token: str,
+    link: VerifiedLink,
+    invite: InvitePage,
+    *,
+    pressed: str,
+    form: AnswerForm | None = None,
+    reason_form: ReasonForm | None = None,
+    problem: str = "",
+    status: int = 0,
+) -> Response:
+    """The page of the row that applies; a row other than the question has its own status, whatever was sent."""
+    if invite.case in {InviteCase.WITHDRAWN, InviteCase.CLOSED}:
+        return gone_page(contact=invite)
+    template, own_status = PAGES[invite.case]
+    tokens = services().tokens
+    return page(
+        template,
+        status=status or own_status,
+        invite=invite,
+        token=token,
+        pressed=pressed,
+        form=form or AnswerForm(),
+        reason_form=reason_form or ReasonForm(),
+        problem=problem,
+        nonce=tokens.nonce(link, now=request_now()) if invite.case is InviteCase.OPEN else "",
+        guest_token=tokens.link(LinkKind.GUEST, invite.guest_id) if invite.guest_id else "",
+        now=request_now(),
+    )
