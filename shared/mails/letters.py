@@ -1,9 +1,12 @@
 """What one mail is about. A letter never holds a patient's name, contact or reason: there is no field for them."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.states import MailKind, VisitType
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,31 @@ class Letter:
     def first(self) -> OfferVisit:
         """The visit that subject and headline name."""
         return self.visits[0]
+
+    def legible(self) -> "Letter":
+        """The letter with a space for every control character: one of them would make its mail impossible to render.
+
+        Notes keep their lines, with at most one empty line between two; everything else is one line.
+        """
+        return replace(
+            self,
+            clinic_name=_one_line(self.clinic_name),
+            contact_phone=_one_line(self.contact_phone),
+            language_name=_one_line(self.language_name),
+            language_short_name=_one_line(self.language_short_name),
+            notes=_lines(self.notes),
+            visits=tuple(replace(visit, provider_name=_one_line(visit.provider_name)) for visit in self.visits),
+            company_name=_one_line(self.company_name),
+            company_phone=_one_line(self.company_phone),
+            responder=_one_line(self.responder),
+            dial_in_number=_one_line(self.dial_in_number),
+        )
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(" ", text)
+
+
+def _lines(text: str) -> str:
+    lines = (_one_line(line).rstrip() for line in text.splitlines())
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n")

@@ -47,6 +47,7 @@ class MailRenderer:
 
     def render(self, letter: Letter) -> EmailMessage:
         """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""
+        letter = letter.legible()
         urls = self._urls(letter)
         message = EmailMessage()
         message["From"] = Address(f"{letter.clinic_name} via Interpreter Dispatch", addr_spec=self._sender)
@@ -57,9 +58,10 @@ class MailRenderer:
         message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_domain}>"
         message["Auto-Submitted"] = "auto-generated"
         context = {"letter": letter, "subject": subject_of(letter), **urls}
-        message.set_content(self._templates.get_template(f"{letter.kind}.txt").render(context))
+        text = self._templates.get_template(f"{letter.kind}.txt").render(context)
         html = mjml2html(self._templates.get_template(f"{letter.kind}.mjml").render(context))
-        message.add_alternative(html, subtype="html")
+        message.set_content(text, cte="quoted-printable")  # 8bit asks the server for 8BITMIME, which not all have
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
         if letter.kind is MailKind.CONFIRMATION:
             self._add_calendar(message, letter, urls["guest_url"])
         return message

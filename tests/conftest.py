@@ -1,0 +1,56 @@
+"""Fixtures of all tests: a database, a world on it, and a clock that stands still until a test moves it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.databases import POSTGRES_VARIABLE, PostgresTemplate, SqliteTemplate, running_postgres
+from tests.world import World, build_world
+
+_stack = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once, in the process that starts the workers."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        os.environ[POSTGRES_VARIABLE] = _stack.enter_context(running_postgres())
+
+
+def pytest_unconfigure() -> None:
+    """Stop it again."""
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> PostgresTemplate:
+    return PostgresTemplate(os.environ[POSTGRES_VARIABLE], tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A test with this fixture runs on both databases."""
+    template = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgres_template")
+    with template.database(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def world(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
+    """A clinic with its people and companies on SQLite, a real mail server, and a clock of its own."""
+    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def world_on_either(either_database: str, tmp_path: Path) -> Iterator[World]:
+    """The same, on SQLite and on PostgreSQL."""
+    with build_world(either_database, tmp_path) as built:
+        yield built

