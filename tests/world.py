@@ -311,9 +311,9 @@ def build_world(url: str, folder: Path, **environ: str) -> Iterator[World]:
         post.open()
         stack.callback(post.close)
         made = environ_for(url, folder, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(post.port), **environ)
-        now = [lambda: START]
-        stack.enter_context(clock.stopped_at(lambda: now[0]()))
+        worlds: list[World] = []
+        stack.enter_context(clock.stopped_at(lambda: worlds[0].now if worlds else START))
         world = World(from_environ(made), post)
         stack.callback(world.close)
-        now[0] = lambda: world.now
+        worlds.append(world)
         yield world
