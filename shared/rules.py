@@ -45,8 +45,14 @@ class Scope:
 
 
 def deadline_for(*, confirmed_at: datetime, invite_duration: timedelta, next_start: datetime) -> datetime:
-    """Until when companies may answer: the clinic's invite duration, but never past the next visit's start."""
-    return min(confirmed_at + invite_duration, next_start)
+    """Until when companies may answer: the clinic's invite duration, but never past the next visit's start.
+
+    A whole minute (the next one, if Confirm fell between two), because that is what mails print: the instant
+    printed is the instant enforced.
+    """
+    until = confirmed_at + invite_duration
+    whole = until.replace(second=0, microsecond=0)
+    return min(whole if whole == until else whole + timedelta(minutes=1), next_start)
 
 
 def can_answer(state: RequestState, deadline: datetime, *, now: datetime) -> bool:

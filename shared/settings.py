@@ -130,6 +130,8 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         read.faults.append("MAIL_SENDER must be a mail address")
     if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
         read.faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
+    if settings.dev_mailbox and not development:
+        read.faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
     if read.faults:
         raise SettingsError("Settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in read.faults))
     return settings

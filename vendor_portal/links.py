@@ -13,4 +13,4 @@ def read_link(kind: LinkKind, token: str) -> VerifiedLink | None:
 
 def gone_page(*, contact: object = None) -> Response:
     """The no-longer-valid page; ``contact`` is whatever names the clinic, its phone and its mail, or nobody."""
-    return page("gone.html", status=410, contact=contact)
+    return page("gone.html", status=410, contact=contact, invite=None)

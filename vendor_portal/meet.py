@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from shared.meeting import Attendee
 from shared.queries import ClosedLobby, Lobby, conference_of_pin, lobby
 from shared.tokens import LinkKind
-from shared.web import ROOT, page, request_now, services
+from shared.web import ROOT, is_fragment, page, request_now, services
 from vendor_portal.links import gone_page, read_link
 
 bp = Blueprint("meet", __name__)
@@ -19,7 +19,10 @@ def show(token: str) -> BaseResponse:
     """The lobby: what the meeting is, when, and the door, open from 15 minutes before to 30 minutes after."""
     found = _lobby(token)
     if not isinstance(found, Lobby):
-        return gone_page(contact=found)
+        response = gone_page(contact=found)
+        if is_fragment():  # an open lobby asks for its door only: let it load this page instead
+            response.headers["HX-Refresh"] = "true"
+        return response
     return page("lobby.html", fragment="_door.html", lobby=found, token=token, now=request_now())
 
 

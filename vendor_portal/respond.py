@@ -16,6 +16,8 @@ from vendor_portal.links import gone_page, read_link
 bp = Blueprint("respond", __name__)
 
 PAGES = {
+    InviteCase.WITHDRAWN: ("gone.html", 410),
+    InviteCase.CLOSED: ("gone.html", 410),
     InviteCase.WON: ("won.html", 200),
     InviteCase.ASSIGNED_ELSEWHERE: ("assigned_elsewhere.html", 409),
     InviteCase.DECLINED: ("declined.html", 200),
@@ -65,6 +67,8 @@ def reason(token: str) -> BaseResponse:
     if link is None or invite is None:
         return gone_page()
     form = ReasonForm(request.form)
+    if not invite.declined:
+        return _page(token, link, invite, pressed="decline")
     if not form.validate():
         return _page(token, link, invite, pressed="decline", reason_form=form, status=422)
     give_decline_reason(link, reason=form.reason.data or "", now=request_now())
@@ -83,20 +87,21 @@ def _page(
     status: int = 0,
 ) -> Response:
     """The page of the row that applies; a row other than the question has its own status, whatever was sent."""
-    if invite.case in {InviteCase.WITHDRAWN, InviteCase.CLOSED}:
-        return gone_page(contact=invite)
     template, own_status = PAGES[invite.case]
     tokens = services().tokens
+    guest_token = tokens.link(LinkKind.GUEST, invite.guest_id) if invite.guest_id else ""
     return page(
         template,
         status=status or own_status,
         invite=invite,
+        contact=invite,
         token=token,
         pressed=pressed,
         form=form or AnswerForm(),
         reason_form=reason_form or ReasonForm(),
         problem=problem,
         nonce=tokens.nonce(link, now=request_now()) if invite.case is InviteCase.OPEN else "",
-        guest_token=tokens.link(LinkKind.GUEST, invite.guest_id) if invite.guest_id else "",
+        guest_token=guest_token,
+        guest_url=f"{services().settings.vendor_portal_url}/meet/{guest_token}",
         now=request_now(),
     )

@@ -1,10 +1,10 @@
 """The winner's calendar file (iCalendar, RFC 5545; iTIP, RFC 5546)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, vCalAddress, vText
+from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
 
 from shared.mails.letters import Letter
 from shared.meeting import pin_text
@@ -15,13 +15,17 @@ def calendar_file(letter: Letter, *, sender: str, guest_url: str, method: str = 
     """A calendar file for one recipient of a confirmation.
 
     One UID per assignment, so a later change or cancellation meets the same entry; a company that wins again gets a
-    new one. Times carry the visit's zone with a full VTIMEZONE. ``sequence`` only ever rises for one UID.
+    new one. Times carry the visit's zone with its VTIMEZONE. ``sequence`` only ever rises for one UID.
     """
+    letter = letter.legible()
     calendar = Calendar()
     calendar.add("prodid", "-//Interpreter Dispatch//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
+    last = max(visit.ends_at for visit in letter.visits)
+    for zone in sorted({visit.time_zone for visit in letter.visits}):
+        calendar.add_component(_time_zone(zone, first=letter.first.starts_at, last=last))
     for visit in letter.visits:
         event = Event()
         event.add("uid", assignment_uid(letter, sender))
@@ -35,16 +39,15 @@ def calendar_file(letter: Letter, *, sender: str, guest_url: str, method: str = 
         event.add("url", guest_url)
         event.add("status", "CONFIRMED")
         event.add("transp", "OPAQUE")
-        organizer = vCalAddress(f"MAILTO:{parseaddr(sender)[1]}")
+        organizer = vCalAddress(f"mailto:{parseaddr(sender)[1]}")
         organizer.params["CN"] = vText(letter.clinic_name)
         event.add("organizer", organizer)
-        attendee = vCalAddress(f"MAILTO:{letter.recipient}")
+        attendee = vCalAddress(f"mailto:{letter.recipient}")
         attendee.params["CN"] = vText(letter.company_name)
         attendee.params["PARTSTAT"] = vText("ACCEPTED")
         attendee.params["RSVP"] = vText("FALSE")
         event.add("attendee", attendee)
         calendar.add_component(event)
-    calendar.add_missing_timezones()
     return bytes(calendar.to_ical())
 
 
@@ -54,7 +57,42 @@ def assignment_uid(letter: Letter, sender: str) -> str:
 
 
 def _local(instant: datetime, zone: str) -> datetime:
-    return instant.astimezone(ZoneInfo(zone))
+    """The instant in its zone, or in UTC when the clock shows that time again, which a zone cannot express."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return instant if local.fold else local
+
+
+def _time_zone(name: str, *, first: datetime, last: datetime) -> Timezone:
+    """A VTIMEZONE that holds from a year before the first instant to the last one.
+
+    The library's own starts summer time an hour late: an onset is told by the clock that it ends (RFC 5545, 3.6.5).
+    """
+    zone, day, minute = ZoneInfo(name), timedelta(days=1), timedelta(minutes=1)
+    component = Timezone()
+    component.add("tzid", name)
+    moment = first.replace(second=0, microsecond=0) - 366 * day
+    offset = _add_observance(component, moment.astimezone(zone), None)
+    while moment < last:
+        if (moment + day).astimezone(zone).utcoffset() == offset:
+            moment += day
+            continue
+        while moment.astimezone(zone).utcoffset() == offset:
+            moment += minute
+        offset = _add_observance(component, moment.astimezone(zone), offset)
+    return component
+
+
+def _add_observance(component: Timezone, onset: datetime, before: timedelta | None) -> timedelta:
+    """Add the offset that begins at the onset and return it; ``before`` is the one that ends there, if any."""
+    offset = onset.utcoffset() or timedelta()
+    before = offset if before is None else before
+    observance = TimezoneDaylight() if onset.dst() else TimezoneStandard()
+    observance.add("dtstart", onset.replace(tzinfo=None) - offset + before)
+    observance.add("tzoffsetfrom", before)
+    observance.add("tzoffsetto", offset)
+    observance.add("tzname", onset.tzname() or "")
+    component.add_component(observance)
+    return offset
 
 
 def _description(letter: Letter, guest_url: str) -> str:

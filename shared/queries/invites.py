@@ -11,15 +11,20 @@ from shared.models import Appointment, Clinic, Company, Invite, InviteAddress, I
 from shared.queries._offers import offer_visits
 from shared.queries.cards import reference_of
 from shared.rules import InviteCase, invite_case
+from shared.states import Answer
 from shared.tokens import VerifiedLink
 
 
 @dataclass(frozen=True, slots=True)
 class InvitePage:
     """A company's page. ``case`` is the row of the table that applies now; guest link, dial-in and PIN are the
-    winner's alone and empty for everybody else. No patient field exists here."""
+    winner's alone and empty for everybody else. No patient field exists here.
+
+    ``declined``: this company itself declined and nobody has the visits, whether or not the request is still open.
+    """
 
     case: InviteCase
+    declined: bool
     opened: bool
     clinic_name: str
     contact_phone: str
@@ -65,6 +70,7 @@ def invite_page(link: VerifiedLink, *, now: datetime) -> InvitePage | None:
         won = case is InviteCase.WON
         return InvitePage(
             case=case,
+            declined=invite.answer is Answer.DECLINED and case in {InviteCase.DECLINED, InviteCase.CLOSED},
             opened=opening is not None,
             clinic_name=clinic.name,
             contact_phone=clinic.contact_phone,

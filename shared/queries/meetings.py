@@ -10,7 +10,7 @@ from shared.mails import OfferVisit
 from shared.models import Appointment, Clinic, Company, Invite, Request, User, Visit
 from shared.queries._offers import offer_visits
 from shared.queries.cards import in_scope, reference_of
-from shared.rules import JOIN_CLOSES, InviteCase, JoinWindow, Scope, invite_case, join_window
+from shared.rules import JOIN_CLOSES, JOIN_OPENS, InviteCase, JoinWindow, Scope, invite_case, join_window
 from shared.states import VisitStatus
 from shared.tokens import VerifiedLink
 
@@ -21,6 +21,16 @@ class LobbyVisit:
 
     offer: OfferVisit
     window: JoinWindow
+
+    @property
+    def opens_at(self) -> datetime:
+        """When the door opens."""
+        return self.offer.starts_at - JOIN_OPENS
+
+    @property
+    def closes_at(self) -> datetime:
+        """When the door closes."""
+        return self.offer.ends_at + JOIN_CLOSES
 
 
 @dataclass(frozen=True, slots=True)
