@@ -73,6 +73,10 @@ chromium: $(DEV) ## Find a browser for the tests, or install one
 	$(heading) "Browser"
 	@$(BIN)/python -m tests.browser.find_chromium
 
+.PHONY: pictures
+pictures: $(DEV) $(VENDOR) chromium ## Take the README's pictures anew
+	@$(BIN)/python -m tests.browser.take_pictures
+
 .PHONY: fmt
 fmt: $(DEV) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --exit-zero

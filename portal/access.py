@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, redirect, request, url_for
 from flask_login import current_user
@@ -70,7 +71,9 @@ def guard(app: Flask) -> None:
 def _to_login(endpoint: str) -> Response:
     """To the login, and back afterwards; a form that was sent comes along, sealed."""
     if request.headers.get("HX-Request") == "true":
-        return Response(status=401, headers={"HX-Redirect": url_for("auth.login")})
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        shown_path = shown.path + (f"?{shown.query}" if shown.query else "")
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.login", next=shown_path or None)})
     if endpoint in DRAFTS and request.method == "POST":
         return lost_login_page()
     back = request.full_path.rstrip("?") if request.method == "GET" else None

@@ -18,11 +18,12 @@ from werkzeug.test import TestResponse
 
 from portal import create_portal
 from shared import clock
-from shared.actions import ConfirmResult, Preview, confirm_visit
+from shared.actions import AnswerOutcome, ConfirmResult, Preview, accept_invite, confirm_visit, decline_invite
 from shared.actions.sessions import hash_password
-from shared.db import db, reading, transaction
+from shared.db import Base, db, reading, transaction
 from shared.jobs import JobRunner, job_list, sender_for
 from shared.models import (
+    AuditEntry,
     Clinic,
     ClinicLanguage,
     Company,
@@ -31,6 +32,7 @@ from shared.models import (
     HuntGroup,
     HuntGroupMember,
     Invite,
+    InviteAddress,
     Mail,
     Request,
     User,
@@ -40,7 +42,8 @@ from shared.plan import VisitDraft
 from shared.queries import badges, plan_visit
 from shared.rules import Scope
 from shared.settings import Settings, from_environ
-from shared.states import Role, VisitType
+from shared.states import MailKind, Role, VisitType
+from shared.tokens import LinkKind, VerifiedLink
 from shared.web import create_base
 from tests.databases import environ_for
 from tests.postoffice import PostOffice
@@ -125,7 +128,7 @@ def hidden(response: TestResponse, name: str) -> str:
 class World:
     """One installation with one clinic, Riverside, unless a test adds more."""
 
-    def __init__(self, settings: Settings, post: PostOffice) -> None:
+    def __init__(self, settings: Settings, post: PostOffice, *, with_clinic: bool = True) -> None:
         self.now = START
         self.settings = settings
         self.post = post
@@ -135,7 +138,8 @@ class World:
         self.vendor: FlaskClient = self.vendor_portal.test_client()
         self._sender = sender_for(self.jobs)
         self._keys = count(1)
-        self.clinic = self.add_clinic()
+        if with_clinic:
+            self.clinic = self.add_clinic()
 
     # ---- time
 
@@ -225,19 +229,85 @@ class World:
         }
         return VisitDraft(**(values | changes))  # type: ignore[arg-type]
 
-    def confirm(self, draft: VisitDraft, *, clinic: ClinicInWorld | None = None, key: str = "") -> ConfirmResult:
-        """Preview and confirm a draft as the clinic's scheduler."""
-        scope = (clinic or self.clinic).scope()
+    def add_company(
+        self, name: str, *, emails: Sequence[str] = (), languages: Sequence[str] = ("ase",), zone: str = ZONE
+    ) -> int:
+        """One more company of Riverside's, with one dispatch address unless there are more."""
+        with self.jobs.app_context(), transaction() as session:
+            company = Company(
+                clinic_id=self.clinic.id, name=name, phone="+1 555 0170", time_zone=zone, created_at=self.now
+            )
+            session.add(company)
+            session.flush()
+            addresses = emails or [f"dispatch@{name.lower()}.example"]
+            session.add_all(CompanyAddress(company_id=company.id, email=email) for email in addresses)
+            session.add_all(CompanyLanguage(company_id=company.id, tag=tag) for tag in languages)
+        self.clinic.companies[name] = company.id
+        return company.id
+
+    def change(self, kind: type[Base], key: object, **values: object) -> None:
+        """Change a row behind the product's back, as an administrator's page will."""
+        with self.jobs.app_context(), transaction() as session:
+            row = session.get_one(kind, key)
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    def confirm(
+        self,
+        draft: VisitDraft,
+        *,
+        clinic: ClinicInWorld | None = None,
+        key: str = "",
+        by: Role = Role.SCHEDULER,
+    ) -> ConfirmResult:
+        """Preview and confirm a draft, as the clinic's scheduler unless told otherwise."""
+        scope = (clinic or self.clinic).scope(by)
         with self.jobs.app_context():
             plan = plan_visit(scope, draft, now=self.now)
             preview = Preview(key or f"key-{next(self._keys)}", draft.digest(), plan.company_ids)
             return confirm_visit(scope, draft, preview, now=self.now)
 
-    def book(self, *, ask: Sequence[str] = (), clinic: ClinicInWorld | None = None, **changes: object) -> int:
+    def book(
+        self,
+        *,
+        ask: Sequence[str] = (),
+        clinic: ClinicInWorld | None = None,
+        by: Role = Role.SCHEDULER,
+        **changes: object,
+    ) -> int:
         """A confirmed visit's id."""
-        result = self.confirm(self.draft(ask=ask, clinic=clinic, **changes), clinic=clinic)
+        result = self.confirm(self.draft(ask=ask, clinic=clinic, **changes), clinic=clinic, by=by)
         assert result.visit_id is not None, result
         return result.visit_id
+
+    # ---- what companies do, without their pages
+
+    def link(self, visit_id: int, company: str, *, email: str = "") -> VerifiedLink:
+        """The link that a company got for the visit's current request, at its first address unless named."""
+        found = (
+            select(InviteAddress.link_id)
+            .join(Invite, Invite.id == InviteAddress.invite_id)
+            .join(Visit, Visit.request_id == Invite.request_id)
+            .join(Company, Company.id == Invite.company_id)
+            .where(Visit.id == visit_id, Company.name == company)
+            .order_by(InviteAddress.id)
+        )
+        with self.jobs.app_context(), reading() as session:
+            public_id = session.scalars(found.where(InviteAddress.email == email) if email else found).first()
+        assert public_id is not None, f"{company} was not asked"
+        return VerifiedLink(LinkKind.INVITE, public_id)
+
+    def accept(self, visit_id: int, company: str, *, email: str = "", name: str = "T. Boyle") -> AnswerOutcome:
+        """The company accepts, now."""
+        link = self.link(visit_id, company, email=email)
+        with self.jobs.app_context():
+            return accept_invite(link, responder=name, now=self.now)
+
+    def decline(self, visit_id: int, company: str, *, email: str = "", name: str = "T. Boyle") -> AnswerOutcome:
+        """The company declines, now."""
+        link = self.link(visit_id, company, email=email)
+        with self.jobs.app_context():
+            return decline_invite(link, responder=name, now=self.now)
 
     # ---- what can be seen
 
@@ -279,10 +349,16 @@ class World:
             found = select(Invite).join(Visit, Visit.request_id == Invite.request_id).where(Visit.id == visit_id)
             return list(session.scalars(found.order_by(Invite.position)))
 
-    def outbox(self) -> list[Mail]:
-        """All rows of the outbox."""
+    def outbox(self, kind: MailKind | None = None) -> list[Mail]:
+        """The rows of the outbox, all or one kind's, oldest first."""
+        rows = select(Mail).order_by(Mail.id)
         with self.jobs.app_context(), reading() as session:
-            return list(session.scalars(select(Mail).order_by(Mail.id)))
+            return list(session.scalars(rows if kind is None else rows.where(Mail.kind == kind)))
+
+    def trail(self) -> list[AuditEntry]:
+        """The audit trail, oldest first."""
+        with self.jobs.app_context(), reading() as session:
+            return list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
     # ---- the portal
 

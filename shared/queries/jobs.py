@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 
 from shared.db import reading
 from shared.models import Mail, Request
@@ -11,9 +11,10 @@ from shared.states import MailState, RequestState
 
 
 def mail_is_due(*, now: datetime) -> bool:
-    """Whether a mail waits to be sent; one that a worker holds may be among them."""
+    """Whether a mail waits to be sent that no worker holds."""
     with reading() as session:
-        due = exists().where(Mail.state == MailState.QUEUED, Mail.next_try_at <= now)
+        free = or_(Mail.lease_until.is_(None), Mail.lease_until <= now)
+        due = exists().where(Mail.state == MailState.QUEUED, Mail.next_try_at <= now, free)
         return bool(session.scalar(select(due)))
 
 

@@ -1,16 +1,14 @@
 """A real browser against both apps on real ports, with the jobs running beside them."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from tests.browser.find_chromium import WHAT_TO_INSTALL, chromium_path
+from tests.browser.serving import served
 from tests.browser.site import Site
 from tests.databases import SqliteTemplate
 from tests.postoffice import free_port
@@ -30,20 +28,6 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@contextmanager
-def _served(app: Flask, port: int) -> Iterator[None]:
-    """The app on a real port, with a thread per request."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def site(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Site]:
     """Both apps on real ports over one world. Time stands still until a test moves it."""
@@ -55,8 +39,8 @@ def site(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Site]:
             "VENDOR_PORTAL_URL": f"http://127.0.0.1:{ports['vendor']}",
         }
         world = stack.enter_context(build_world(url, tmp_path, **addresses))
-        stack.enter_context(_served(world.portal, ports["portal"]))
-        stack.enter_context(_served(world.vendor_portal, ports["vendor"]))
+        stack.enter_context(served(world.portal, ports["portal"]))
+        stack.enter_context(served(world.vendor_portal, ports["vendor"]))
         yield Site(world)
 
 
