@@ -11,6 +11,7 @@ def create_portal(settings: Settings) -> Flask:
     """The portal with its settings. /dev exists only where the settings say so."""
     app = create_base("portal", settings)
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form may stay open as long as its login
+    app.config["WTF_CSRF_SSL_STRICT"] = False  # it wants a Referer, which our own Referrer-Policy keeps back
     access.guard(app)
     auth.prepare(app)
     for module in (auth, schedule, board, visits, live):

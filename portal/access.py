@@ -12,7 +12,7 @@ from portal.drafts import lost_login_page
 from shared.actions import touch_session
 from shared.queries import Viewer
 from shared.states import Role
-from shared.web import request_now
+from shared.web import is_fragment, request_now
 
 EVERYBODY = frozenset(Role)
 BOOKING = frozenset({Role.PROVIDER, Role.SCHEDULER, Role.ADMIN})
@@ -38,6 +38,9 @@ ACCESS: Mapping[str, frozenset[Role]] = {
 NO_ACTIVITY = frozenset({"live.poll", "visits.show_interpreter"})
 """What an open page asks by itself; it does not keep a session alive."""
 
+RELOADED = frozenset({"schedule.dashboard", "schedule.calendar", "board.show"})
+"""Pages that reload parts of themselves when a badge turned: as a fragment no activity either."""
+
 DRAFTS = frozenset({"visits.preview", "visits.create"})
 """Endpoints whose filled-in form survives a lost login."""
 
@@ -56,14 +59,18 @@ def guard(app: Flask) -> None:
     @app.before_request
     def check() -> Response | None:
         endpoint = request.endpoint
-        if endpoint is None or endpoint in PUBLIC:
+        if endpoint in PUBLIC:
             return None
-        if not current_user.is_authenticated:
+        signed_in = current_user.is_authenticated
+        if endpoint is None:
+            return None  # not found; by now the error page knows who reads it
+        if not signed_in:
             return _to_login(endpoint)
         person = viewer()
         if person.scope.role not in ACCESS.get(endpoint, frozenset()):
             abort(403)
-        if endpoint not in NO_ACTIVITY and request_now() - person.last_seen_at > TOUCH_EVERY:
+        by_itself = endpoint in NO_ACTIVITY or (endpoint in RELOADED and is_fragment())
+        if not by_itself and request_now() - person.last_seen_at > TOUCH_EVERY:
             touch_session(current_user.get_id(), now=request_now())
         return None
 

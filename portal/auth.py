@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, current_app, redirect, request, session, url_for
+from flask import Blueprint, Flask, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
-from portal.drafts import open_draft
+from portal.access import DRAFTS
+from portal.drafts import open_draft, posted_author
 from portal.login_form import LoginForm
 from portal.visit_form import restored_page
 from shared.actions import log_in, log_out
@@ -34,13 +34,17 @@ class LoggedIn(UserMixin):
 
 def prepare(app: Flask) -> None:
     """Set up login and CSRF protection; the guard stands before both."""
-    manager = LoginManager(app)
+    # No current_user in templates: it would ask the database again, on an error page too. They have g.person.
+    manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None  # it ties a login to an IP address, which a phone changes; the row decides
     manager.user_loader(_load)
     csrf.init_app(app)
 
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> Response:
+        """A visit form that was opened under an earlier login comes back filled in, to be sent again."""
+        if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
+            return restored_page(current_user.viewer, request.form, status=400)
         return error_page(
             400,
             "This form is out of date",
@@ -71,6 +75,7 @@ def submit_login() -> Response:
     if opened is None:
         return page("login.html", status=422, form=form, next=back, draft=draft, failed=not form.errors)
     session.clear()
+    g.pop("csrf_token", None)  # the old session's; a form on the page that follows needs one of the new session
     person = _load(opened.token)
     assert person is not None
     login_user(person)
@@ -103,11 +108,13 @@ def _load(token: str) -> LoggedIn | None:
         absolute=timedelta(hours=settings.session_absolute_hours),
         now=request_now(),
     )
-    return None if found is None else LoggedIn(token, found)
+    if found is None:
+        return None
+    g.person = found
+    return LoggedIn(token, found)
 
 
 def _safe_next(target: str) -> str:
     """Only a path of this site: nobody is sent elsewhere after a login."""
-    parts = urlsplit(target)
-    safe = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and "\\" not in target
-    return target if safe and target.isprintable() else url_for("schedule.dashboard")
+    safe = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if safe else url_for("schedule.dashboard")

@@ -19,11 +19,17 @@ def author_token(user_id: int) -> str:
     return services().tokens.sign("author", user_id)
 
 
+def posted_author() -> int | None:
+    """Who filled in the form that was posted; None for a form that is not ours."""
+    author = services().tokens.unsign("author", request.form.get("author", ""))
+    return author if isinstance(author, int) else None
+
+
 def lost_login_page() -> Response:
     """The login page, with the posted form sealed in it when its author is known."""
-    author = services().tokens.unsign("author", request.form.get("author", ""))
+    author = posted_author()
     draft = ""
-    if isinstance(author, int):
+    if author is not None:
         pairs = [
             [name, value] for name, value in request.form.items(multi=True) if name not in {"csrf_token", "author"}
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, request
 
 from portal.access import viewer
-from shared.queries import LiveBadge, badges
+from shared.queries import badges
 from shared.queries.cards import VisitCard
 from shared.states import BadgeKind
 from shared.web import page, request_now
@@ -41,7 +41,10 @@ def watch(cards: Iterable[VisitCard]) -> Watch | None:
 
 @bp.get("/badges")
 def poll() -> Response:
-    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did."""
+    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did.
+
+    A badge that turned (another kind, not another minute on the clock) is worth saying aloud.
+    """
     seen = _read_seen(request.args.get("seen", ""))
     if seen is None:
         abort(400)
@@ -51,9 +54,16 @@ def poll() -> Response:
     if next_watch is not None and next_watch.seen == request.args["seen"]:
         return Response(status=204)
     changed = [item for item in found if item.badge.stamp != seen[item.badge.visit_id]]
-    response = page("_live.html", watch=next_watch, changed=changed, news=_news(changed, seen))
+    turned = [item for item in changed if item.badge.stamp[0] != seen[item.badge.visit_id][0]]
+    response = page(
+        "_live.html",
+        watch=next_watch,
+        changed=changed,
+        turned=frozenset(item.badge.visit_id for item in turned),
+        news=tuple(f"{item.reference}: {item.badge.words}" for item in turned),
+    )
     if changed:
-        response.headers["HX-Trigger"] = "badge-changed"
+        response.headers["HX-Trigger"] = "badge-changed, badge-turned" if turned else "badge-changed"
     return response
 
 
@@ -74,12 +84,3 @@ def _read_seen(text: str) -> dict[int, str] | None:
     if not all(parts) or len(parts) > MOST_WATCHED:
         return None
     return {int(part[1]): part[2] for part in parts if part}
-
-
-def _news(changed: Sequence[LiveBadge], seen: dict[int, str]) -> tuple[str, ...]:
-    """What is worth saying aloud: another kind of badge, not another minute on the clock."""
-    return tuple(
-        f"{item.reference}: {item.badge.words}"
-        for item in changed
-        if item.badge.stamp[0] != seen[item.badge.visit_id][0]
-    )

@@ -34,8 +34,6 @@ def calendar() -> Response:
     if request.args.get("view") == "week":
         week = week_page(person.scope, day, person.time_zone, now=now)
         cards = [card for cards in week.days for card in cards]
-        return page(
-            "schedule/week.html", status=status, week=week, day=day, now=now, problem=problem, watch=watch(cards)
-        )
+        return page("schedule/week.html", status=status, shown=week, now=now, problem=problem, watch=watch(cards))
     shown = day_page(person.scope, day, person.time_zone, now=now)
     return page("schedule/day.html", status=status, shown=shown, now=now, problem=problem, watch=watch(shown.visits))

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import DateField, SelectField, SelectMultipleField, StringField, TextAreaField, TimeField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.drafts import author_token
 from portal.fields import clean_text, one_line, plain_text
@@ -53,7 +53,7 @@ class VisitForm(FlaskForm):
     patient_name = StringField(
         "Patient name",
         filters=[clean_text],
-        validators=[InputRequired("Write the patient's name."), Length(max=120), plain_text, one_line],
+        validators=[DataRequired("Write the patient's name."), Length(max=120), plain_text, one_line],
     )
     patient_contact = StringField(
         "Patient e-mail or phone", filters=[clean_text], validators=[Length(max=254), plain_text, one_line]
@@ -128,7 +128,9 @@ class VisitForm(FlaskForm):
         for field in self:
             if field.name == "csrf_token":
                 continue
-            if isinstance(field, SelectMultipleField):
+            if isinstance(field, (DateField, TimeField)):
+                found.append((field.name, " ".join(field.raw_data or ())))
+            elif isinstance(field, SelectMultipleField):
                 found += [(field.name, str(value)) for value in field.data or ()]
             else:
                 found.append((field.name, str(field.data or "")))
@@ -161,12 +163,15 @@ def form_page(viewer: Viewer, form: VisitForm, *, status: int = 200, notice: str
         choices=choices,
         interpreters=interpreter_choices(viewer.scope, (form.language.data or "")[:35]),
         picked=frozenset(form.interpreter.data or ()),
+        is_news=False,
         notice=notice,
         author=author_token(viewer.scope.user_id),
     )
 
 
-def restored_page(viewer: Viewer, waiting: MultiDict[str, str]) -> Response:
+def restored_page(viewer: Viewer, waiting: MultiDict[str, str], *, status: int = 200) -> Response:
     """The form as it was when the login got lost."""
     form = VisitForm(formdata=waiting)
-    return form_page(viewer, form, notice="You had been logged out. Everything you filled in is still here.")
+    return form_page(
+        viewer, form, status=status, notice="You had been logged out. Everything you filled in is still here."
+    )

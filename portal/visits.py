@@ -35,7 +35,7 @@ def interpreters() -> BaseResponse:
     if not is_fragment():
         return redirect(url_for(".new"), 303)
     choices = interpreter_choices(viewer().scope, request.args.get("language", "")[:35])
-    return page("visits/_interpreters.html", interpreters=choices, picked=frozenset(), errors=())
+    return page("visits/_interpreters.html", interpreters=choices, picked=frozenset(), is_news=True)
 
 
 @bp.post("/visits/new")

@@ -22,7 +22,7 @@ def _app() -> tuple[Flask, Settings]:
         raise click.ClickException(str(error)) from error
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     for noisy in ("apscheduler", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # a cycle longer than its interval is no news
     return create_base("jobs", settings), settings
 
 

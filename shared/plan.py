@@ -97,6 +97,11 @@ class VisitPlan:
         return tuple(sorted(company.id for company in self.companies))
 
 
+def find_language(session: Session, clinic_id: int, tag: str) -> ClinicLanguage | None:
+    """The clinic's language with this tag; None for anything else, also for what no database takes as text."""
+    return session.get(ClinicLanguage, (clinic_id, tag)) if tag.isprintable() else None
+
+
 def interpreter_choices(session: Session, clinic_id: int, language_tag: str) -> list[Choice]:
     """Groups, then companies of the clinic for a language, as tick boxes. Suspended companies are not offered."""
     companies = {company.id: company for company in _companies(session, clinic_id, language_tag) if company.accredited}
@@ -214,7 +219,7 @@ def _interpreters(
     if not clinic.dispatch_enabled:
         errors["language"] = "Interpreter requests are switched off for this clinic. Choose no language."
         return None, ()
-    language = session.get(ClinicLanguage, (clinic.id, draft.language_tag)) if draft.language_tag else None
+    language = find_language(session, clinic.id, draft.language_tag)
     if language is None:
         errors["language"] = "Choose the language that the interpreter is for."
         return None, ()

@@ -6,7 +6,7 @@ import secrets
 import smtplib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -35,12 +35,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the mail server made of one message. ``broken``: the connection is of no more use."""
+    """What the mail server made of one message. ``broken``: the connection is of no more use; ``in_doubt``: it broke
+    off so late that the server may have taken the message."""
 
     verdict: Verdict
     words: str
     nobody_there: bool = False
     broken: bool = False
+    in_doubt: bool = False
 
 
 class TimedConnection(Connection):
@@ -139,7 +141,7 @@ class Sender:
         elif reply.verdict is Verdict.REFUSED:
             mark_mail_refused(claimed, error=reply.words, nobody_there=reply.nobody_there, now=now())
         else:
-            put_off_mail(claimed, error=reply.words, jitter=self._dice.random(), now=now())
+            put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=self._dice.random(), now=now())
         return reply
 
 
@@ -157,16 +159,23 @@ def submit(host: smtplib.SMTP, sender: str, recipient: str, message: EmailMessag
             if code in {250, 251}:
                 stage = "DATA"
                 code, words = host.data(message.as_bytes(policy=WIRE_POLICY))
+    except smtplib.SMTPDataError as error:  # before the message itself was sent
+        reply = _judge(stage, error.smtp_code, error.smtp_error)
+    except (OSError, smtplib.SMTPException) as error:
+        return Reply(Verdict.LATER, f"{stage}: {type(error).__name__}", broken=True, in_doubt=stage == "DATA")
+    else:
         if stage == "DATA" and code == 250:
             return Reply(Verdict.TAKEN, "")
         reply = _judge(stage, code, words)
-        if not reply.broken:
-            host.rset()
-    except smtplib.SMTPDataError as error:
-        return _judge(stage, error.smtp_code, error.smtp_error)
-    except (OSError, smtplib.SMTPException) as error:
-        return Reply(Verdict.LATER, f"{stage}: {type(error).__name__}", broken=True)
-    return reply
+    return reply if reply.broken or _forget(host) else replace(reply, broken=True)
+
+
+def _forget(host: smtplib.SMTP) -> bool:
+    """End the transaction that a refusal left open, or the next message would be refused for it."""
+    try:
+        return host.rset()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
 
 
 def _judge(stage: str, code: int, words: bytes | str) -> Reply:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
 
+DATABASES = ("sqlite:///", "postgresql+psycopg://")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -80,7 +82,7 @@ class _Reader:
 
     def url(self, name: str, default: str | None) -> str:
         value = self.text(name, default, needed=True) or ""
-        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+        if value and not _is_web_address(value):
             self.faults.append(f"{name} must be an http or https address")
         return value.rstrip("/")
 
@@ -128,6 +130,10 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
     )
     if settings.mail_sender and "@" not in settings.mail_sender:
         read.faults.append("MAIL_SENDER must be a mail address")
+    if not settings.database_url.startswith(DATABASES):
+        read.faults.append("DATABASE_URL must be the address of a SQLite or PostgreSQL database")
+    if (settings.mail_username is None) != (settings.mail_password is None):
+        read.faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
     if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
         read.faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
     if settings.dev_mailbox and not development:
@@ -135,6 +141,14 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
     if read.faults:
         raise SettingsError("Settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in read.faults))
     return settings
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 def _database_url(url: str | None, instance_path: Path) -> str:

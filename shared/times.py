@@ -129,7 +129,17 @@ def short_moment_text(instant: datetime, zone: str, *, now: datetime) -> str:
     if day == today + timedelta(days=1):
         return f"{words} tomorrow"
     year = f" {day.year}" if day.year != today.year else ""
-    return f"{DAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}{year}, {words}"
+    return f"{_short_day(day)}{year}, {words}"
+
+
+def near_day_text(instant: datetime, zone: str, *, now: datetime) -> str:
+    """Today, Tomorrow, or Wed 25 Nov; the year only when it is another."""
+    day, today = day_of(instant, zone), day_of(now, zone)
+    if day == today:
+        return "Today"
+    if day == today + timedelta(days=1):
+        return "Tomorrow"
+    return _short_day(day) + (f" {day.year}" if day.year != today.year else "")
 
 
 def span_text(start: datetime, end: datetime, zone: str) -> str:
@@ -143,7 +153,11 @@ def span_text(start: datetime, end: datetime, zone: str) -> str:
 
 def _other_day(start: datetime, end: datetime, zone: str) -> str:
     day = day_of(end, zone)
-    return "" if day == day_of(start, zone) else f"{DAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} "
+    return "" if day == day_of(start, zone) else f"{_short_day(day)} "
+
+
+def _short_day(day: date) -> str:
+    return f"{DAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
 
 
 def remaining_text(left: timedelta) -> str:
@@ -179,6 +193,7 @@ FILTERS = {
     "day_title": day_title,
     "duration": duration_text,
     "moment": moment_text,
+    "near_day": near_day_text,
     "remaining": remaining_text,
     "short_moment": short_moment_text,
     "span": span_text,

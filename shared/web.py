@@ -2,17 +2,20 @@
 
 import hashlib
 import logging
+import string
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, quote_from_bytes
 
 import flask_migrate
-from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask import Flask, Request, Response, current_app, g, make_response, render_template, request, url_for
 from flask_mail import Mail
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
 from werkzeug.routing import IntegerConverter
 
 from shared import clock, times
@@ -51,8 +54,31 @@ class IdConverter(IntegerConverter):
         super().__init__(url_map, max=2**63 - 1)
 
 
+class FormParser(FormDataParser):
+    """Reads forms so that bytes which are no UTF-8 become U+FFFD, which fields refuse, and not text like %E9."""
+
+    def parse(self, stream: Any, mimetype: str, content_length: int | None, options: Any = None) -> Any:
+        """The form's values; what is no form at all gives none."""
+        if mimetype != "application/x-www-form-urlencoded":
+            return super().parse(stream, mimetype, content_length, options)
+        pairs = parse_qsl(stream.read().decode(errors="replace"), keep_blank_values=True, errors="replace")
+        return stream, self.cls(pairs), self.cls()
+
+
+class AppRequest(Request):
+    """A request whose form and address can be read whatever bytes they are made of."""
+
+    form_data_parser_class = FormParser
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.query_string = quote_from_bytes(self.query_string, safe=string.punctuation).encode()
+
+
 class App(Flask):
     """Flask, with one habit changed: an error's log line names the endpoint, since paths hold secret links."""
+
+    request_class = AppRequest
 
     def log_exception(self, exc_info: Any) -> None:
         """Log a bug with its traceback, without the path."""

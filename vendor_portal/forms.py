@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from wtforms import Form, HiddenField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from shared.rules import nonce_is_fresh
 from shared.states import Answer
@@ -31,7 +31,7 @@ class AnswerForm(Form):
         "Your name",
         filters=[clean_line],
         validators=[
-            InputRequired("Write your name, so that the clinic knows who answered."),
+            DataRequired("Write your name, so that the clinic knows who answered."),
             Length(max=120, message="Write at most 120 characters."),
             readable,
         ],
@@ -61,7 +61,7 @@ class ReasonForm(Form):
         "Reason",
         filters=[clean_line],
         validators=[
-            InputRequired("Write a reason, or close this page."),
+            DataRequired("Write a reason, or close this page."),
             Length(max=300, message="Write at most 300 characters."),
             readable,
         ],

@@ -111,13 +111,16 @@ def standings(session: Session, request_id: int) -> list[InviteStanding]:
 
 
 def settle_invites(session: Session, request: Request, *, now: datetime) -> None:
-    """After a request left pending: drop invites that have not left; tell those who were asked that it is filled.
+    """After a request left pending: drop invites that have not left; tell those who were asked that it is filled,
+    those included who may have been asked by a try that broke off.
 
     A mail that a worker holds at this moment may be leaving; the worker settles it when it comes back.
     """
     for mail in outbox.invite_mails(session, request.id):
         if mail.state is MailState.QUEUED and mail.lease_owner is None:
             outbox.move_mail(mail, MailEvent.DROP, now=now)
+            if mail.in_doubt:
+                tell_filled(session, request, mail, now=now)
         elif mail.state is MailState.SENT:
             tell_filled(session, request, mail, now=now)
 

@@ -84,13 +84,17 @@ def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, n
         return True
 
 
-def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, now: datetime) -> bool:
-    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead."""
+def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: bool = False, now: datetime) -> bool:
+    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead.
+
+    ``in_doubt``: it broke off so late that the mail may have left after all.
+    """
     with transaction() as session:
         found = _lock(session, claimed)
         if found is None:
             return False
         request, mail = found
+        mail.in_doubt = mail.in_doubt or in_doubt
         next_try = retry_at(attempts=mail.attempts, created_at=mail.created_at, jitter=jitter, now=now)
         if next_try is None:
             outbox.move_mail(mail, MailEvent.GIVE_UP, now=now, error=error)

@@ -15,7 +15,8 @@ class Mail(Base):
 
     ``dedupe_key`` makes one event cause one mail. ``message_id`` (the part before the @) is fixed, so that a repeat
     after a crash is recognised by the reader's mail program. ``lease_owner`` is the worker that holds it until
-    ``lease_until``; ``in_doubt`` means that an earlier worker died with it, perhaps after the server took it.
+    ``lease_until``; ``in_doubt`` means that a try ended unheard of (its worker died, or its connection broke off),
+    perhaps after the server took it.
     """
 
     __tablename__ = "mail"

@@ -19,7 +19,7 @@ _LETTERS = {
 
 @dataclass(frozen=True, slots=True)
 class BadgeFacts:
-    """What a badge is made of. ``any_sent``: at least one invite mail has left."""
+    """What a badge is made of. ``any_sent``: at least one invite mail has left; ``queued``: how many have yet to."""
 
     visit_id: int
     status: VisitStatus
@@ -30,6 +30,7 @@ class BadgeFacts:
     asked: int = 0
     declined: int = 0
     any_sent: bool = False
+    queued: int = 0
     company_name: str = ""
     company_phone: str = ""
     responder: str = ""
@@ -39,7 +40,8 @@ class BadgeFacts:
 @dataclass(frozen=True, slots=True)
 class Badge:
     """A badge as shown. ``alarm`` is a line that needs somebody now; ``stamp`` tells one state of it from another:
-    its first letter stands for the kind, the rest for the words, so that a page can tell news from a ticking clock."""
+    its first letter stands for the kind, the rest for the words and the mails still queued, so that a page can tell
+    news from a ticking clock, and the details know when a company's mail has moved."""
 
     visit_id: int
     kind: BadgeKind
@@ -56,7 +58,7 @@ def badge_of(facts: BadgeFacts, *, now: datetime) -> Badge:
     alarm = ""
     if kind is BadgeKind.ACCEPTED and facts.confirmation_bounced:
         alarm = f"The confirmation could not be delivered. Call {facts.company_name}, {facts.company_phone}."
-    digest = hashlib.sha256(f"{kind}|{line}|{alarm}".encode()).hexdigest()[:6]
+    digest = hashlib.sha256(f"{kind}|{line}|{alarm}|{facts.queued}".encode()).hexdigest()[:6]
     return Badge(facts.visit_id, kind, BADGE_WORDS[kind], line, alarm, _LETTERS[kind] + digest)
 
 

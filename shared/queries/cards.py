@@ -65,6 +65,15 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[Any]:
                 Mail.state == MailState.SENT,
             )
             .label("any_sent"),
+            select(func.count())
+            .select_from(Mail)
+            .where(
+                Mail.request_id == Visit.request_id,
+                Mail.kind == MailKind.INVITE,
+                Mail.state == MailState.QUEUED,
+            )
+            .scalar_subquery()
+            .label("queued"),
             exists()
             .where(Mail.request_id == Visit.request_id, Mail.kind == MailKind.CLINIC_CONFIRMATION_BOUNCED)
             .label("confirmation_bounced"),
@@ -109,6 +118,7 @@ def card_of(row: Any, *, now: datetime) -> VisitCard:
                 asked=row.asked,
                 declined=row.declined,
                 any_sent=row.any_sent,
+                queued=row.queued,
                 company_name=row.company_name or "",
                 company_phone=row.company_phone or "",
                 responder=row.responder or "",

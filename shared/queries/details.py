@@ -24,7 +24,7 @@ from shared.models import (
     Visit,
 )
 from shared.queries.cards import VisitCard, card_of, in_scope, select_cards
-from shared.rules import JoinWindow, Scope, can_answer, join_window
+from shared.rules import JOIN_OPENS, JoinWindow, Scope, can_answer, join_window
 from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
 
 
@@ -83,6 +83,7 @@ class VisitDetails:
     pin: str
     status: VisitStatus
     window: JoinWindow
+    opens_at: datetime
     request: RequestStanding | None
     history: tuple[HistoryLine, ...]
 
@@ -95,7 +96,9 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             return None
         visit, request = row.Visit, row.Request
         clinic, appointment = session.execute(
-            select(Clinic, Appointment).where(Clinic.id == scope.clinic_id, Appointment.id == visit.appointment_id)
+            select(Clinic, Appointment)
+            .join(Appointment, Appointment.clinic_id == Clinic.id)
+            .where(Appointment.id == visit.appointment_id)
         ).one()
         return VisitDetails(
             card=card_of(row, now=now),
@@ -105,6 +108,7 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             pin=appointment.pin,
             status=visit.status,
             window=join_window(visit.starts_at, visit.ends_at, now=now),
+            opens_at=visit.starts_at - JOIN_OPENS,
             request=_request(session, request, now) if request else None,
             history=_history(session, visit),
         )

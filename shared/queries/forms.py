@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from shared import plan, times
 from shared.db import reading
-from shared.models import ClinicLanguage
+from shared.models import Clinic, ClinicLanguage
 from shared.plan import VisitDraft, VisitPlan
 from shared.rules import Scope
 
@@ -62,10 +62,10 @@ def visit_form(scope: Scope, zone: str, *, now: datetime) -> VisitFormChoices:
 
 
 def interpreter_choices(scope: Scope, language_tag: str) -> InterpreterChoices:
-    """Whom the clinic can ask for a language; empty for a language it does not have."""
+    """Whom the clinic can ask for a language; empty for a language it does not have, and while dispatch is off."""
     with reading() as session:
-        language = session.get(ClinicLanguage, (scope.clinic_id, language_tag))
-        if language is None:
+        language = plan.find_language(session, scope.clinic_id, language_tag)
+        if language is None or not session.get_one(Clinic, scope.clinic_id).dispatch_enabled:
             return InterpreterChoices("", ())
         choices = plan.interpreter_choices(session, scope.clinic_id, language_tag)
         return InterpreterChoices(

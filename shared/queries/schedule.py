@@ -45,15 +45,35 @@ class DayPage:
         """The shown day's counts."""
         return self.week[self.day.weekday()]
 
+    @property
+    def before(self) -> date:
+        """Where "previous" leads."""
+        return self.day - timedelta(days=1)
+
+    @property
+    def after(self) -> date:
+        """Where "next" leads."""
+        return self.day + timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class WeekPage:
-    """A week's visits by day, Monday first."""
+    """A week's visits by day, Monday first. ``day`` is the one asked for."""
 
-    monday: date
+    day: date
     today: date
     week: tuple[DaySummary, ...]
     days: tuple[tuple[VisitCard, ...], ...]
+
+    @property
+    def before(self) -> date:
+        """Where "previous" leads."""
+        return self.day - timedelta(weeks=1)
+
+    @property
+    def after(self) -> date:
+        """Where "next" leads."""
+        return self.day + timedelta(weeks=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +94,10 @@ class BoardPage:
     visits: tuple[VisitCard, ...]
     counts: tuple[tuple[BadgeKind, int], ...]
 
+    def count(self, kind: BadgeKind) -> int:
+        """How many of the visits have this badge."""
+        return dict(self.counts).get(kind, 0)
+
 
 def day_page(scope: Scope, day: date, zone: str, *, now: datetime) -> DayPage:
     """One day and its week, read together."""
@@ -86,7 +110,7 @@ def week_page(scope: Scope, day: date, zone: str, *, now: datetime) -> WeekPage:
     """The week that holds the day."""
     monday = times.week_of(day)
     days = _days(scope, monday, 7, zone, now)
-    return WeekPage(monday, times.day_of(now, zone), _summaries(monday, days), days)
+    return WeekPage(day, times.day_of(now, zone), _summaries(monday, days), days)
 
 
 def today_page(scope: Scope, zone: str, *, now: datetime) -> TodayPage:

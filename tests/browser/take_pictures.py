@@ -54,14 +54,14 @@ def _schedule(page: Page, portal: str) -> None:
     page.get_by_label("E-mail").fill("scheduler@demo.example")
     page.get_by_label("Password").fill(demo.PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    _go(page, f"{portal}/schedule?date=2026-11-25")
+    _go(page, f"{portal}/schedule?date=2026-11-24")
     page.screenshot(path=DOCS / "schedule.png")
 
 
 def _company(page: Page, world: World) -> None:
     text = world.open_mail(to="northlight").text
     _go(page, next(word for word in text.split() if word.endswith("/accept")))
-    page.screenshot(path=DOCS / "company.png", full_page=True)
+    page.screenshot(path=DOCS / "company.png")
 
 
 def _go(page: Page, address: str) -> None:

@@ -26,7 +26,8 @@ def _everything(site: Site) -> dict[str, list[tuple[object, ...]]]:
 
 def _links(mail: EmailMessage) -> list[str]:
     """Every link in every text of a mail, HTML, plain and calendar."""
-    texts = [str(part.get_content()) for part in mail.walk() if part.get_content_maintype() == "text"]
+    parts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+    texts = [re.sub(r"\r?\n ", "", str(part.get_content())) for part in parts]  # calendar lines are folded
     return sorted({html.unescape(link) for text in texts for link in re.findall(r"http://127[^\s\"<>\\]+", text)})
 
 

@@ -1,0 +1,296 @@
+"""The outbox: who is told that it is filled, what happens to mails in flight, leases, bounces."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.actions import claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
+from shared.actions.deliveries import LEASE
+from shared.models import CompanyAddress, Request
+from shared.queries import letter_of
+from shared.states import MailKind, MailState, RequestState
+from tests.actions.desk import (
+    NAMED,
+    PROVIDER,
+    SCHEDULER,
+    address_of,
+    claim,
+    claim_to,
+    mail_states,
+    snapshot,
+    state_of,
+)
+from tests.world import World
+
+CLEARSIGN, NORTHLIGHT, BRIDGEWAY = (f"dispatch@{name}.example" for name in ("clearsign", "northlight", "bridgeway"))
+
+
+def sent(world: World, recipient: str) -> None:
+    """A worker brings this recipient's mail to the mail server."""
+    claimed = claim_to(world, recipient)
+    with world.jobs.app_context():
+        assert mark_mail_sent(claimed, now=world.now)
+
+
+def test_filled_goes_to_those_whose_invite_left_and_the_other_invites_are_dropped(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["ASL daytime"])
+    sent(world, CLEARSIGN)
+    sent(world, NORTHLIGHT)
+    world.accept(visit, "Clearsign")
+
+    assert mail_states(world, MailKind.FILLED) == {NORTHLIGHT: MailState.QUEUED}
+    assert mail_states(world, MailKind.INVITE)[BRIDGEWAY] is MailState.DROPPED
+    world.tick()
+    assert world.subjects(to=BRIDGEWAY) == []
+    assert world.subjects(to=NORTHLIGHT) == [f"Filled, nothing to do · {NAMED}"]
+
+
+def test_a_company_that_declined_is_not_told_that_it_is_filled(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    world.tick()
+    world.decline(visit, "Northlight")
+    world.accept(visit, "Clearsign")
+
+    assert mail_states(world, MailKind.FILLED) == {}
+
+
+def test_an_invite_on_its_way_while_another_company_wins_is_followed_by_filled(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    flying = claim_to(world, NORTHLIGHT)
+    world.accept(visit, "Clearsign")
+    assert mail_states(world, MailKind.FILLED) == {}
+
+    with world.jobs.app_context():
+        assert mark_mail_sent(flying, now=world.now)
+
+    assert mail_states(world, MailKind.FILLED) == {NORTHLIGHT: MailState.QUEUED}
+
+
+def test_an_invite_on_its_way_that_is_put_off_meanwhile_is_dropped_and_nobody_hears_of_it(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    flying = claim_to(world, NORTHLIGHT)
+    world.accept(visit, "Clearsign")
+    with world.jobs.app_context():
+        assert put_off_mail(flying, error="RCPT: 451", jitter=0.0, now=world.now)
+
+    world.tick()
+
+    assert world.subjects(to=NORTHLIGHT) == []
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+
+
+def test_the_mail_of_a_worker_that_died_is_taken_over_when_its_lease_ends_and_not_before(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    dead = claim(world, owner="dead")
+
+    world.now += LEASE - timedelta(milliseconds=1)
+    with world.jobs.app_context():
+        assert claim_mail(owner="alive", now=world.now) is None
+    world.now += timedelta(milliseconds=1)
+    alive = claim(world, owner="alive")
+
+    assert alive.id == dead.id
+    assert [(mail.attempts, mail.in_doubt) for mail in world.outbox()] == [(2, True)]
+
+
+@pytest.mark.parametrize("what", ["sent", "refused", "put off", "dropped"])
+def test_a_worker_that_comes_back_after_its_lease_went_to_another_settles_nothing(
+    world_on_either: World, what: str
+) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    late = claim(world, owner="late")
+    world.now += LEASE
+    holder = claim(world, owner="holder")
+    rows = snapshot(world)
+
+    with world.jobs.app_context():
+        settled = {
+            "sent": lambda: mark_mail_sent(late, now=world.now),
+            "refused": lambda: mark_mail_refused(late, error="550", nobody_there=True, now=world.now),
+            "put off": lambda: put_off_mail(late, error="451", jitter=1.0, now=world.now),
+            "dropped": lambda: drop_mail(late, now=world.now),
+        }[what]()
+        assert not settled
+        assert snapshot(world) == rows
+        assert mark_mail_sent(holder, now=world.now)
+
+
+def test_a_settled_mail_can_not_be_settled_again(world_on_either: World) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    claimed = claim(world)
+    with world.jobs.app_context():
+        assert mark_mail_sent(claimed, now=world.now)
+        rows = snapshot(world)
+        assert not mark_mail_sent(claimed, now=world.now)
+        assert not mark_mail_refused(claimed, error="550", nobody_there=True, now=world.now)
+        assert not put_off_mail(claimed, error="451", jitter=1.0, now=world.now)
+
+    assert snapshot(world) == rows
+
+
+def test_an_invite_that_may_have_left_with_a_dead_worker_is_followed_by_filled_when_it_is_dropped(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    claim_to(world, NORTHLIGHT, owner="dead")
+    world.accept(visit, "Clearsign")
+
+    world.now += LEASE
+    world.tick()
+    world.tick()
+
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+    assert world.subjects(to=NORTHLIGHT) == [f"Filled, nothing to do · {NAMED}"]
+
+
+def test_an_invite_that_may_have_left_and_waits_again_is_followed_by_filled_when_another_company_wins(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    broken = claim_to(world, NORTHLIGHT)
+    with world.jobs.app_context():
+        assert put_off_mail(broken, error="DATA: cut off", in_doubt=True, jitter=1.0, now=world.now)
+
+    world.accept(visit, "Clearsign")
+
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+    assert mail_states(world, MailKind.FILLED) == {NORTHLIGHT: MailState.QUEUED}
+
+
+def test_a_mail_that_is_not_due_yet_is_not_taken(world_on_either: World) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    claimed = claim(world)
+    with world.jobs.app_context():
+        put_off_mail(claimed, error="451", jitter=1.0, now=world.now)
+        assert claim_mail(owner="w", now=world.now + timedelta(seconds=29)) is None
+        assert claim_mail(owner="w", now=world.now + timedelta(seconds=30)) is not None
+
+
+def test_a_mail_is_given_up_after_72_hours_and_the_request_closes(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"], day=world.now.date() + timedelta(days=10))
+    request = world.request_of(visit)
+    world.change(Request, request.id, deadline=world.now + timedelta(days=9))
+    world.post.replies[CLEARSIGN] = "451 Try later"
+    for _ in range(14):
+        world.tick()
+        world.pass_time(hours=6)
+
+    assert mail_states(world, MailKind.INVITE) == {CLEARSIGN: MailState.DEAD}
+    assert state_of(world, visit) is RequestState.UNDELIVERABLE
+    assert world.outbox(MailKind.INVITE)[0].attempts == 13
+
+
+def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_until_it_is_corrected(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    world.post.replies[CLEARSIGN] = "550 No such user"
+    world.book(ask=["Clearsign", "Northlight"])
+    world.tick()
+    assert address_of(world, CLEARSIGN).refused_at == world.now
+    assert address_of(world, NORTHLIGHT).refused_at is None
+
+    again = world.confirm(world.draft(ask=["Clearsign"]))
+    assert again.plan is not None
+    assert again.plan.errors == {"interpreter": "Clearsign: No working mail address. Call +1 555 0170."}
+
+    world.change(CompanyAddress, address_of(world, CLEARSIGN).id, refused_at=None)
+    assert world.book(ask=["Clearsign"])
+
+
+@pytest.mark.parametrize("reply", ["552 Mailbox full", "554 Spam", "500 What?"])
+def test_a_refusal_that_says_nothing_about_the_address_leaves_it_alone(world_on_either: World, reply: str) -> None:
+    world = world_on_either
+    world.post.replies[CLEARSIGN] = reply
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+
+    assert state_of(world, visit) is RequestState.UNDELIVERABLE
+    assert address_of(world, CLEARSIGN).refused_at is None
+
+
+def test_an_address_that_was_corrected_meanwhile_is_not_marked_for_its_predecessor(world_on_either: World) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign", "Northlight"])
+    bouncing = claim_to(world, CLEARSIGN)
+    address = address_of(world, CLEARSIGN)
+    world.change(CompanyAddress, address.id, email="new@clearsign.example")
+    with world.jobs.app_context():
+        mark_mail_refused(bouncing, error="RCPT: 550", nobody_there=True, now=world.now)
+
+    assert address_of(world, "new@clearsign.example").refused_at is None
+
+
+def test_when_a_confirmation_bounces_everywhere_the_clinic_is_told_once(world_on_either: World) -> None:
+    world = world_on_either
+    addresses = ["one@handwave.example", "two@handwave.example"]
+    world.add_company("Handwave", emails=addresses)
+    visit = world.book(ask=["Handwave"])
+    world.tick()
+    world.accept(visit, "Handwave")
+    world.post.replies.update(dict.fromkeys(addresses, "550 No such user"))
+    for _ in range(3):
+        world.tick()
+
+    bounced = f"Confirmation could not be delivered · {NAMED}"
+    assert [world.subjects(to=to).count(bounced) for to in (PROVIDER, SCHEDULER)] == [1, 1]
+    assert state_of(world, visit) is RequestState.ACCEPTED
+
+
+def test_when_a_confirmation_arrives_somewhere_the_clinic_is_not_alarmed(world_on_either: World) -> None:
+    world = world_on_either
+    world.add_company("Handwave", emails=["one@handwave.example", "two@handwave.example"])
+    visit = world.book(ask=["Handwave"])
+    world.tick()
+    world.accept(visit, "Handwave")
+    world.post.replies["one@handwave.example"] = "550 No such user"
+    world.tick()
+
+    assert world.outbox(MailKind.CLINIC_CONFIRMATION_BOUNCED) == []
+
+
+def test_a_confirmation_whose_assignment_was_withdrawn_is_dropped(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+    world.accept(visit, "Clearsign")
+    world.change(Request, world.request_of(visit).id, state=RequestState.WITHDRAWN)
+    world.tick()
+
+    assert mail_states(world, MailKind.CONFIRMATION) == {CLEARSIGN: MailState.DROPPED}
+    assert mail_states(world, MailKind.CLINIC_ACCEPTED) == dict.fromkeys((PROVIDER, SCHEDULER), MailState.DROPPED)
+
+
+def test_no_two_mails_share_an_id_and_one_event_queues_one_mail_per_reader(world_on_either: World) -> None:
+    world = world_on_either
+    for company in ("Clearsign", "Northlight"):
+        visit = world.book(ask=["Clearsign", "Northlight"])
+        world.tick()
+        world.accept(visit, company)
+        world.tick()
+
+    mails = world.outbox()
+    assert len({mail.message_id for mail in mails}) == len({mail.dedupe_key for mail in mails}) == len(mails)
+    assert len(mails) == 2 * (2 + 1 + 1 + 2)
+    ids = [str(message["Message-ID"]) for message in world.post.received]
+    assert len(set(ids)) == len(ids) == len(mails)
+
+
+def test_a_mail_of_a_row_that_does_not_exist_is_no_letter(world: World) -> None:
+    with world.jobs.app_context():
+        assert letter_of(12345, now=world.now) is None

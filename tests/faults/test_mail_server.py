@@ -1,0 +1,239 @@
+"""A mail server that refuses, hangs up or falls silent, at each stage; and one that is not there."""
+
+import logging
+from itertools import pairwise
+
+import pytest
+
+from shared.jobs import JobRunner, job_list, sender_for
+from shared.models import Mail
+from shared.states import MailKind, MailState, RequestState
+from tests.actions.desk import NAMED, address_of, mail_states, state_of
+from tests.faults.racing import racers
+from tests.faults.smtp_script import DROP, HANG, ScriptedServer
+from tests.world import World
+
+CLEARSIGN, NORTHLIGHT = "dispatch@clearsign.example", "dispatch@northlight.example"
+
+WAITS = (MailState.QUEUED, 0)
+"""No try was spent: the server was not reached."""
+LATER = (MailState.QUEUED, 1)
+TAKEN = (MailState.SENT, 1)
+REFUSED = (MailState.BOUNCED, 1)
+
+BEHAVIOURS = [
+    ("BANNER", "421 Too busy", WAITS),
+    ("BANNER", "554 Go away", WAITS),
+    ("BANNER", DROP, WAITS),
+    ("BANNER", HANG, WAITS),
+    ("EHLO", DROP, WAITS),
+    ("AUTH", "535 Wrong password", WAITS),
+    ("AUTH", "454 Try later", WAITS),
+    ("MAIL", "421 Closing", LATER),
+    ("MAIL", "451 Try later", LATER),
+    ("MAIL", "553 You may not send", REFUSED),
+    ("MAIL", DROP, LATER),
+    ("RCPT", "450 Greylisted", LATER),
+    ("RCPT", "421 Closing", LATER),
+    ("RCPT", "550 No such user", REFUSED),
+    ("RCPT", DROP, LATER),
+    ("DATA", "452 Disk full", LATER),
+    ("DATA", "250 Surprise", LATER),
+    ("DATA", "554 No", REFUSED),
+    ("DATA", DROP, LATER),
+    ("END", "451 Try later", LATER),
+    ("END", "554 Spam", REFUSED),
+    ("END", DROP, LATER),
+    ("END", HANG, LATER),
+    ("QUIT", DROP, TAKEN),
+    ("QUIT", HANG, TAKEN),
+    ("QUIT", "500 What?", TAKEN),
+]
+
+
+def standing(mail: Mail) -> tuple[MailState, int]:
+    return mail.state, mail.attempts
+
+
+@pytest.mark.parametrize(("stage", "reply", "then"), BEHAVIOURS, ids=[f"{row[0]} {row[1]}" for row in BEHAVIOURS])
+def test_a_mail_is_sent_once_refused_or_kept_whatever_the_mail_server_does(
+    impatient_world: World, stage: str, reply: str, then: tuple[MailState, int]
+) -> None:
+    world = impatient_world
+    world.book(ask=["Clearsign"])
+    with ScriptedServer(world.post.port, **{stage: [reply]}) as server:
+        world.tick()
+        assert standing(world.outbox()[0]) == then
+        world.pass_time(minutes=2)
+        world.tick()
+
+    [invite] = world.outbox(MailKind.INVITE)
+    assert invite.state is (MailState.BOUNCED if then is REFUSED else MailState.SENT)
+    arrived = [str(m["Message-ID"]) for m in server.arrived if str(m["To"]) == CLEARSIGN]
+    assert len(arrived) == (2 if stage == "END" and then is LATER else 0 if then is REFUSED and stage != "END" else 1)
+    assert set(arrived) <= {f"<{invite.message_id}@interpreter-dispatch.example>"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply"),
+    [("MAIL", "451 Later"), ("RCPT", "550 No"), ("DATA", "451 Later"), ("DATA", "554 No"), ("END", "554 No")],
+)
+def test_what_befalls_one_mail_does_not_befall_the_next_on_the_same_connection(
+    impatient_world: World, stage: str, reply: str
+) -> None:
+    world = impatient_world
+    world.book(ask=["Clearsign", "Northlight"])
+    with ScriptedServer(world.post.port, **{stage: [reply]}) as server:
+        world.tick()
+
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.SENT
+    assert str(server.arrived[-1]["To"]) == NORTHLIGHT
+
+
+def test_a_refusal_counts_even_if_the_server_hangs_up_right_after_it(impatient_world: World) -> None:
+    world = impatient_world
+    visit = world.book(ask=["Clearsign"])
+    with ScriptedServer(world.post.port, RCPT=["550 No such user"], RSET=[DROP]):
+        world.tick()
+
+    assert state_of(world, visit) is RequestState.UNDELIVERABLE
+    assert address_of(world, CLEARSIGN).refused_at == world.now
+
+
+@pytest.mark.parametrize(("stage", "filled"), [("RCPT", 0), ("END", 1)])
+def test_an_invite_cut_off_after_its_last_dot_may_have_arrived_so_its_company_hears_of_the_winner(
+    impatient_world: World, stage: str, filled: int
+) -> None:
+    world = impatient_world
+    visit = world.book(ask=["Northlight", "Clearsign"])
+    with ScriptedServer(world.post.port, **{stage: [DROP]}):
+        world.tick()
+    world.accept(visit, "Clearsign")
+
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+    assert [mail.recipient for mail in world.outbox(MailKind.FILLED)] == [NORTHLIGHT] * filled
+
+
+def test_a_wrong_mail_password_alarms_once_a_minute_and_spends_no_tries(
+    impatient_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = impatient_world
+    world.book(ask=["Clearsign"])
+    with ScriptedServer(world.post.port, AUTH=["535 Wrong password"] * 20), caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            world.tick()
+            world.pass_time(seconds=20)
+
+    assert len([record for record in caplog.records if "MAIL_PASSWORD" in record.message]) == 2
+    assert "a mail password" not in caplog.text
+    assert standing(world.outbox()[0]) == WAITS
+
+
+def test_while_the_mail_server_is_away_visits_are_made_and_say_so_and_mail_leaves_when_it_is_back(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    world.post.close()
+    visit = world.book(ask=["Clearsign"])
+    for _ in range(10):
+        world.tick()
+        world.pass_time(minutes=12)
+    assert world.badge(visit) == "Pending Request"
+    assert "1 asked, mail queued" in world.badge_line(visit)
+    assert standing(world.outbox()[0]) == WAITS
+
+    world.post.open()
+    world.tick()
+
+    assert world.subjects(to=CLEARSIGN) == [f"Request for ASL Interpreter · {NAMED}"]
+    assert "mail queued" not in world.badge_line(visit)
+
+
+def test_a_server_that_is_away_is_asked_less_and_less_often_but_at_least_once_a_minute(world: World) -> None:
+    world.post.close()
+    world.book(ask=["Clearsign"])
+    sender, asked = sender_for(world.jobs), []
+    with world.jobs.app_context():
+        for second in range(300):
+            before = sender._failures
+            sender.send_due(lambda: world.now)
+            if sender._failures > before:
+                asked.append(second)
+            world.pass_time(seconds=1)
+
+    waits = [after - before for before, after in pairwise(asked)]
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_greylisted_recipient_gets_the_mail_at_a_later_try_and_nobody_gets_it_twice(world: World) -> None:
+    world.post.replies[CLEARSIGN] = "450 Greylisted, come back in five minutes"
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    for _ in range(6):
+        world.tick()
+        world.pass_time(minutes=1)
+    assert world.subjects(to=CLEARSIGN) == []
+    assert state_of(world, visit) is RequestState.PENDING
+    assert "450 Greylisted" in world.outbox()[0].last_error
+
+    del world.post.replies[CLEARSIGN]
+    for _ in range(20):
+        world.pass_time(minutes=1)
+        world.tick()
+
+    assert [len(world.subjects(to=to)) for to in (CLEARSIGN, NORTHLIGHT)] == [1, 1]
+
+
+def test_a_mail_that_can_not_be_rendered_does_not_keep_the_others_from_leaving(world: World) -> None:
+    world.add_company("Poison", emails=["this is no address"])
+    world.book(ask=["Poison", "Clearsign", "Northlight"])
+    runner, jobs = JobRunner(world.jobs), job_list(sender_for(world.jobs))
+
+    ran = [[runner.run(job) for job in jobs] for _ in range(2)]
+    assert ran == [[False, True], [True, True]]
+    assert [len(world.subjects(to=to)) for to in (CLEARSIGN, NORTHLIGHT)] == [1, 1]
+
+    world.pass_time(minutes=5)  # its lease is over; it stands in front again
+    world.book(ask=["Lumen"])
+    for _ in range(2):
+        for job in jobs:
+            runner.run(job)
+    assert len(world.subjects(to="Lumen")) == 1
+
+    world.pass_time(days=4)
+    for _ in range(2):
+        for job in jobs:
+            assert runner.run(job)
+    assert mail_states(world, MailKind.INVITE)["this is no address"] in {MailState.DEAD, MailState.DROPPED}
+
+
+def test_four_senders_at_once_send_each_mail_once(world_on_either: World) -> None:
+    world = world_on_either
+    for _ in range(6):
+        world.book(ask=["Clearsign", "Northlight", "Bridgeway", "Lumen"])
+
+    def send() -> int:
+        return sender_for(world.jobs).send_due(lambda: world.now)
+
+    with racers(world, 4) as group:
+        while any(mail.state is MailState.QUEUED for mail in world.outbox()):
+            group.race([send] * 4)
+
+    ids = [str(message["Message-ID"]) for message in world.post.received]
+    assert len(ids) == len(set(ids)) == 24
+    assert {standing(mail) for mail in world.outbox()} == {TAKEN}
+
+
+@pytest.mark.soak
+def test_after_two_hours_without_a_mail_server_five_hundred_mails_leave_once_each(world: World) -> None:
+    world.post.close()
+    for _ in range(125):
+        world.book(ask=["Clearsign", "Northlight", "Bridgeway", "Lumen"])
+    for _ in range(120):
+        world.tick()
+        world.pass_time(minutes=1)
+    world.post.open()
+    world.tick()
+
+    ids = [str(message["Message-ID"]) for message in world.post.received]
+    assert len(ids) == len(set(ids)) == 500
+    assert {standing(mail) for mail in world.outbox()} == {TAKEN}

@@ -1,0 +1,138 @@
+"""Settings: every fault at once, no secret shown, defaults only in development."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import Settings, from_environ
+
+PRODUCTION = {
+    "SECRET_KEY": "k" * 40,
+    "DATABASE_URL": "postgresql://dispatch:correct-horse@db.example/dispatch",
+    "PORTAL_URL": "https://portal.example",
+    "VENDOR_PORTAL_URL": "https://vendor.example/",
+    "MAIL_SERVER": "mail.example",
+    "MAIL_SENDER": "Dispatch <dispatch@example.org>",
+    "MEETING_URL": "https://meet.example",
+}
+
+
+def faults_of(**environ: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        from_environ(PRODUCTION | environ)
+    return str(caught.value)
+
+
+def development(folder: Path, **environ: str) -> Settings:
+    return from_environ({"DEVELOPMENT": "1", "INSTANCE_PATH": str(folder), **environ})
+
+
+def test_a_whole_set_of_settings_is_taken_as_it_is() -> None:
+    settings = from_environ(PRODUCTION)
+
+    assert settings.database_url == "postgresql+psycopg://dispatch:correct-horse@db.example/dispatch"
+    assert settings.vendor_portal_url == "https://vendor.example"
+    assert settings.mail_domain == "example.org"
+    assert settings.secret_keys == ("k" * 40,)
+    assert (settings.mail_port, settings.mail_use_tls, settings.secure_cookies) == (587, True, True)
+    assert not settings.development
+    assert not settings.dev_mailbox
+
+
+def test_an_empty_environment_is_told_everything_that_is_missing_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        from_environ({})
+
+    needed = set(PRODUCTION) - {"DATABASE_URL"}
+    assert all(f"{name} is missing" in str(caught.value) for name in needed)
+
+
+def test_all_faults_stand_in_one_message() -> None:
+    message = faults_of(
+        MAIL_PORT="99999",
+        MAIL_TIMEOUT_SECONDS="soon",
+        MAIL_USE_TLS="perhaps",
+        PORTAL_URL="portal.example",
+        VENDOR_PORTAL_URL="http://[half",
+        MAIL_SENDER="nobody",
+        SESSION_IDLE_MINUTES="0",
+        SESSION_ABSOLUTE_HOURS="٣",
+        MEETING_JWT_APP_ID="dispatch",
+        MAIL_USERNAME="dispatch",
+        DATABASE_URL="mysql://dispatch@db.example/dispatch",
+    )
+
+    for fault in (
+        "MAIL_PORT must be a whole number from 1 to 65535",
+        "MAIL_TIMEOUT_SECONDS must be a whole number from 1 to 60",
+        "MAIL_USE_TLS must be 1 or 0",
+        "PORTAL_URL must be an http or https address",
+        "VENDOR_PORTAL_URL must be an http or https address",
+        "MAIL_SENDER must be a mail address",
+        "SESSION_IDLE_MINUTES must be a whole number from 1 to 1440",
+        "SESSION_ABSOLUTE_HOURS must be a whole number from 1 to 168",
+        "MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together",
+        "MAIL_USERNAME and MAIL_PASSWORD go together",
+        "DATABASE_URL must be the address of a SQLite or PostgreSQL database",
+    ):
+        assert fault in message
+
+
+def test_no_message_and_no_printed_settings_show_a_secret() -> None:
+    secrets = {
+        "SECRET_KEY": "hush-hush-1",
+        "DATABASE_URL": "mysql://dispatch:hush-hush-2@db.example/dispatch",
+        "MAIL_PASSWORD": "hush-hush-3",
+        "MEETING_JWT_SECRET": "hush-hush-4",
+        "CONFERENCE_MAPPER_SECRET": "hush-hush-5",
+    }
+    assert "hush-hush" not in faults_of(MAIL_PORT="x", **secrets)
+
+    sound = {"SECRET_KEY": "hush-hush-1" * 4, "DATABASE_URL": "postgresql://d:hush-hush-2@db.example/d"}
+    pairs = {"MAIL_USERNAME": "dispatch", "MEETING_JWT_APP_ID": "dispatch"}
+    assert "hush-hush" not in repr(from_environ(PRODUCTION | secrets | sound | pairs))
+
+
+def test_keys_are_rotated_newest_first_and_each_must_be_long() -> None:
+    assert from_environ(PRODUCTION | {"SECRET_KEY": f"{'n' * 32}, {'o' * 32},"}).secret_keys == ("n" * 32, "o" * 32)
+    assert "at least 32 characters" in faults_of(SECRET_KEY=f"{'n' * 32},short")
+
+
+def test_development_needs_no_settings_at_all(tmp_path: Path) -> None:
+    settings = development(tmp_path)
+
+    assert settings.portal_url == "http://127.0.0.1:5000"
+    assert settings.vendor_portal_url == "http://127.0.0.1:5001"
+    assert (settings.mail_server, settings.mail_port, settings.mail_use_tls) == ("127.0.0.1", 1025, False)
+    assert settings.database_url == f"sqlite:///{tmp_path / 'dispatch.sqlite3'}"
+    assert settings.dev_mailbox
+    assert not settings.secure_cookies
+
+
+def test_development_makes_a_key_of_its_own_and_keeps_it_for_itself(tmp_path: Path) -> None:
+    first, second = development(tmp_path / "a"), development(tmp_path / "a")
+    file = tmp_path / "a" / "development_secret_key"
+
+    assert first.secret_keys == second.secret_keys != development(tmp_path / "b").secret_keys
+    assert len(first.secret_keys[0]) >= 32
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_outside_development_no_key_is_made_and_no_file_written(tmp_path: Path) -> None:
+    environ = {name: value for name, value in PRODUCTION.items() if name != "SECRET_KEY"}
+    with pytest.raises(SettingsError, match="SECRET_KEY is missing"):
+        from_environ(environ | {"INSTANCE_PATH": str(tmp_path)})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("prefix", ["postgres://", "postgresql://", "postgresql+psycopg://"])
+def test_postgresql_is_always_spoken_to_by_psycopg(prefix: str) -> None:
+    settings = from_environ(PRODUCTION | {"DATABASE_URL": f"{prefix}d@db.example/d"})
+    assert settings.database_url == "postgresql+psycopg://d@db.example/d"
+
+
+@pytest.mark.parametrize(("raw", "value"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("off", False)])
+def test_a_flag_may_be_written_in_several_ways(raw: str, *, value: bool) -> None:
+    assert from_environ(PRODUCTION | {"MAIL_USE_TLS": raw}).mail_use_tls is value

@@ -1,0 +1,167 @@
+"""What every page has to be, and how tests read its forms. Looks at meaning, never at layout."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import html5lib
+from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
+from html5lib.constants import E as PARSE_ERRORS
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from shared.db import Base, reading
+from tests.world import World
+
+PATIENT = ("Jonah Pike", "+1 555 0199", "New patient")
+"""What no company and no mail may ever see; tests/world.py books visits with these."""
+
+UNLABELLED = {"hidden", "submit", "button", "reset", "image"}
+
+
+class CheckedClient(FlaskClient):
+    """A browser without scripts that refuses pages that are not right: every page it is shown is checked."""
+
+    illegible = False
+    """Set it where a test sends control characters: a form that keeps its input shows them again."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Request something and check the page that comes back."""
+        kwargs.setdefault("buffered", True)  # read at once, so that files are closed
+        response = super().open(*args, **kwargs)
+        readable = response.mimetype == "text/html" and response.request.method not in {"HEAD", "OPTIONS"}
+        a_mail = response.request.path.startswith("/dev/mailbox/")  # somebody else's HTML
+        if readable and not a_mail and (response.status_code == 200 or 400 <= response.status_code < 500):
+            check_html(response, illegible=self.illegible)
+        return response
+
+
+def check_html(response: TestResponse, *, illegible: bool = False) -> None:
+    """A page parses without an error; a whole page has a title, one h1, unique ids and labels for its fields."""
+    text = response.text
+    whole = response.request.headers.get("HX-Request") != "true" or "<!doctype" in text.lower()
+    parser = html5lib.HTMLParser()
+    if whole:
+        parser.parse(text)
+    else:
+        parser.parseFragment(text)
+    errors = [
+        f"{PARSE_ERRORS[code] % details} at {place}"
+        for place, code, details in parser.errors
+        if not (illegible and code in {"invalid-codepoint", "illegal-codepoint-for-numeric-entity"})
+    ]
+    assert not errors, f"{response.request.path}: {errors}\n{text}"
+    if whole:
+        check_page(soup_of(response), response.request.path)
+
+
+def check_page(page: BeautifulSoup, path: str) -> None:
+    """What every whole page has."""
+    assert page.html is not None
+    assert page.html.get("lang") == "en", path
+    assert page.title is not None, path
+    assert page.title.get_text(strip=True), path
+    assert len(page.find_all("h1")) == 1, f"{path}: {page.find_all('h1')}"
+    assert len(page.find_all("main")) == 1, path
+    ids = [str(tag["id"]) for tag in page.find_all(id=True)]
+    assert len(ids) == len(set(ids)), f"{path}: an id stands twice: {sorted(ids)}"
+    for field in page.find_all(["input", "select", "textarea"]):
+        if field.name != "input" or field.get("type", "text") not in UNLABELLED:
+            assert _label(page, field), f"{path}: no label for {field}"
+    for name in ("aria-describedby", "aria-labelledby", "aria-errormessage", "aria-controls"):
+        for tag in page.find_all(attrs={name: True}):
+            for target in str(tag[name]).split():
+                assert page.find(id=target), f"{path}: {name} points to nothing: {tag}"
+    for button in page.find_all(["button", "a"]):
+        named = button.get_text(strip=True) or button.get("aria-label")
+        assert named, f"{path}: a {button.name} without a name"
+
+
+def soup_of(response: TestResponse) -> BeautifulSoup:
+    """The page as a tree."""
+    return BeautifulSoup(response.text, "html5lib")
+
+
+def csrf_of(page: TestResponse) -> str:
+    """The page's CSRF token."""
+    field = soup_of(page).find("input", attrs={"name": "csrf_token"})
+    assert field is not None, page.text
+    return str(field["value"])
+
+
+def words(response: TestResponse) -> str:
+    """What a reader of the page sees, blanks folded."""
+    page = soup_of(response)
+    assert page.body is not None
+    return " ".join(page.body.get_text(" ").split())
+
+
+def form_of(response: TestResponse, *, field: str) -> Tag:
+    """The form on the page that has a field of this name."""
+    for form in soup_of(response).find_all("form"):
+        if form.find(attrs={"name": field}) is not None:
+            return form
+    raise AssertionError(f"no form with a field {field} in {response.text}")
+
+
+def values_of(response: TestResponse, *, field: str) -> dict[str, list[str]]:
+    """What a browser would send for the form with that field: every field's values, buttons left out."""
+    found: dict[str, list[str]] = {}
+    for tag in form_of(response, field=field).find_all(["input", "select", "textarea"]):
+        name = str(tag.get("name") or "")
+        if not name or tag.has_attr("disabled"):
+            continue
+        if tag.name == "select":
+            options = tag.find_all("option")
+            chosen = [option for option in options if option.has_attr("selected")] or options[:1]
+            found.setdefault(name, []).extend(str(option.get("value", option.get_text())) for option in chosen)
+        elif tag.name == "textarea":
+            found.setdefault(name, []).append(tag.get_text().removeprefix("\n"))
+        elif tag.get("type") in {"checkbox", "radio"}:
+            found.setdefault(name, [])
+            if tag.has_attr("checked"):
+                found[name].append(str(tag.get("value", "on")))
+        elif tag.get("type") not in {"submit", "button", "reset", "image"}:
+            found.setdefault(name, []).append(str(tag.get("value", "")))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FieldErrors:
+    """What a form that came back says: near which field, and in all."""
+
+    near: str
+    page: str
+
+
+def complaint(response: TestResponse, name: str) -> FieldErrors:
+    """What stands near a field: the text of its description."""
+    page = soup_of(response)
+    field = page.find(attrs={"name": name})
+    assert field is not None, f"no field {name}"
+    described = [page.find(id=target) for target in str(field.get("aria-describedby", "")).split()]
+    near = " ".join(tag.get_text(" ", strip=True) for tag in described if tag is not None)
+    return FieldErrors(" ".join(near.split()), words(response))
+
+
+def _label(page: BeautifulSoup, field: Tag) -> str:
+    """The field's accessible name: its label's text, or what aria says."""
+    labels = page.find_all("label", attrs={"for": str(field["id"])}) if field.has_attr("id") else []
+    around = field.find_parent("label")
+    named_by = [page.find(id=target) for target in str(field.get("aria-labelledby", "")).split()]
+    parts = [tag.get_text(strip=True) for tag in [*labels, around, *named_by] if tag is not None]
+    return "".join(parts) or str(field.get("aria-label", ""))
+
+
+def dump(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+    with world.jobs.app_context(), reading() as session:
+        return {
+            name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
+            for name, table in Base.metadata.tables.items()
+        }
+
+
+def counts(world: World) -> dict[str, int]:
+    """How many rows every table has."""
+    return {name: len(rows) for name, rows in dump(world).items()}
