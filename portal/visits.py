@@ -75,10 +75,10 @@ def show(visit_id: int) -> BaseResponse:
 
 @bp.get("/visits/<id:visit_id>/interpreter")
 def show_interpreter(visit_id: int) -> BaseResponse:
-    """The interpreter card alone, which an open page reloads when its badge changes."""
+    """The interpreter card and the history alone, which an open page reloads when its badge changes."""
     if not is_fragment():
         return redirect(url_for(".show", visit_id=visit_id), 303)
-    return page("visits/_interpreter.html", details=_details(visit_id), now=request_now())
+    return page("visits/_news.html", details=_details(visit_id), now=request_now())
 
 
 @bp.get("/visits/<id:visit_id>/join")
