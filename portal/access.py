@@ -78,10 +78,17 @@ def guard(app: Flask) -> None:
 def _to_login(endpoint: str) -> Response:
     """To the login, and back afterwards; a form that was sent comes along, sealed."""
     if request.headers.get("HX-Request") == "true":
-        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
-        shown_path = shown.path + (f"?{shown.query}" if shown.query else "")
-        return Response(status=401, headers={"HX-Redirect": url_for("auth.login", next=shown_path or None)})
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.login", next=_shown_path())})
     if endpoint in DRAFTS and request.method == "POST":
         return lost_login_page()
     back = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("auth.login", next=back), 303)
+
+
+def _shown_path() -> str | None:
+    """The page that HTMX asks from, if it says so in a way that can be read."""
+    try:
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return None
+    return shown.path + (f"?{shown.query}" if shown.query else "") or None

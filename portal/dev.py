@@ -43,7 +43,7 @@ def show_mail(key: str) -> BaseResponse:
     body = found.get_body(("html", "plain")) if found is not None else None
     if body is None:
         abort(404)
-    html = str(body.get_content()).replace("<head>", '<head><base target="_top">', 1)
+    html = _content(body).replace("<head>", '<head><base target="_top">', 1)
     response = make_response(html)
     response.headers["Content-Security-Policy"] = MAIL_CSP
     return response
@@ -56,6 +56,14 @@ def _mails() -> list[tuple[str, EmailMessage]]:
     return [(file.name, message_from_bytes(file.read_bytes(), policy=default)) for file in files]
 
 
+def _content(part: EmailMessage) -> str:
+    """A part's text; a charset that nobody knows is read as UTF-8."""
+    try:
+        return str(part.get_content())
+    except LookupError:
+        return bytes(part.get_payload(decode=True)).decode(errors="replace")
+
+
 def _received(key: str, message: EmailMessage) -> ReceivedMail:
     text = message.get_body(("plain",))
     return ReceivedMail(
@@ -63,5 +71,5 @@ def _received(key: str, message: EmailMessage) -> ReceivedMail:
         subject=str(message["Subject"]),
         recipient=str(message["To"]),
         date=str(message["Date"]),
-        text=str(text.get_content()) if text else "",
+        text=_content(text) if text else "",
     )

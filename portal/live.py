@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from portal.access import viewer
 from shared.queries import badges
 from shared.queries.cards import VisitCard
 from shared.states import BadgeKind
-from shared.web import page, request_now
+from shared.web import is_fragment, page, request_now
 
 bp = Blueprint("live", __name__)
 
@@ -40,11 +41,13 @@ def watch(cards: Iterable[VisitCard]) -> Watch | None:
 
 
 @bp.get("/badges")
-def poll() -> Response:
+def poll() -> BaseResponse:
     """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did.
 
     A badge that turned (another kind, not another minute on the clock) is worth saying aloud.
     """
+    if not is_fragment():
+        return redirect(url_for("schedule.dashboard"), 303)
     seen = _read_seen(request.args.get("seen", ""))
     if seen is None:
         abort(400)
@@ -52,7 +55,7 @@ def poll() -> Response:
     alive = [item for item in found if not item.over]
     next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive])
     if next_watch is not None and next_watch.seen == request.args["seen"]:
-        return Response(status=204)
+        return BaseResponse(status=204)
     changed = [item for item in found if item.badge.stamp != seen[item.badge.visit_id]]
     turned = [item for item in changed if item.badge.stamp[0] != seen[item.badge.visit_id][0]]
     response = page(

@@ -96,7 +96,7 @@ class Sender:
         Connects before it claims: while the mail server is away mails stay queued and no try is counted. After a
         failed connection it waits a little longer each time, at most a minute.
         """
-        if (self._pause_until is not None and now() < self._pause_until) or not mail_is_due(now=now()):
+        if self._pauses(now()) or not mail_is_due(now=now()):
             return 0
         with ExitStack() as stack:
             try:
@@ -116,6 +116,10 @@ class Sender:
             if reply is not None and reply.broken:
                 break
         return sent
+
+    def _pauses(self, at: datetime) -> bool:
+        """Whether to wait still. A pause that seems longer than any is one of a clock that was set back since."""
+        return self._pause_until is not None and timedelta() < self._pause_until - at <= LONGEST_PAUSE
 
     def _pause(self, error: Exception, at: datetime) -> None:
         self._failures += 1

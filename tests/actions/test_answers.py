@@ -10,7 +10,7 @@ from shared.models import Invite, Request
 from shared.states import Answer, MailKind, RequestState
 from shared.tokens import LinkKind, VerifiedLink
 from tests.actions.desk import path_of, press, snapshot, state_of, tokens_of
-from tests.rules.test_invite_case import CELLS, MILLISECOND, answer_of
+from tests.rules.answer_table import CELLS, MILLISECOND, answer_of
 from tests.world import World
 
 STATUS = {"2": 410, "3": 200, "4": 409, "5": 410, "6": 200, "7": 200}

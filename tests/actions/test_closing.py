@@ -11,7 +11,7 @@ from shared.queries import invite_page
 from shared.rules import InviteCase
 from shared.states import MailKind, MailState, RequestState, Role
 from tests.actions.desk import CONTACT, NAMED, PROVIDER, SCHEDULER, claim_to, mail_states, press, snapshot, state_of
-from tests.rules.test_invite_case import MILLISECOND
+from tests.rules.answer_table import MILLISECOND
 from tests.world import World
 
 CLINIC = (PROVIDER, SCHEDULER, CONTACT)

@@ -13,7 +13,7 @@ from shared.plan import VisitDraft
 from shared.queries import interpreter_choices, plan_visit
 from shared.states import MailKind, MailState, Role
 from tests.actions.desk import address_of, snapshot
-from tests.rules.test_invite_case import MILLISECOND
+from tests.rules.answer_table import MILLISECOND
 from tests.world import START, TOMORROW, ClinicInWorld, World
 
 NINE_THIRTY = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)

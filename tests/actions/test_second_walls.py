@@ -13,7 +13,7 @@ from shared.db import transaction
 from shared.models import Appointment, Invite, InviteAddress, Request
 from shared.states import Answer, MailKind, RequestState
 from tests.faults.racing import racers
-from tests.rules.test_invite_case import MILLISECOND
+from tests.rules.answer_table import MILLISECOND
 from tests.world import World
 
 

@@ -1,6 +1,7 @@
 """Starts deeds at the same moment, each with connections of its own, as if each were another process."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -11,9 +12,11 @@ from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy import text as sql
 
+from shared.actions import AnswerOutcome
 from shared.db import db, reading, transaction
 from shared.models import Mail, Request
 from shared.states import MailState
+from shared.tokens import VerifiedLink
 from shared.web import create_base
 from tests.world import World
 
@@ -105,3 +108,19 @@ def deliver_all(world: World) -> None:
     """Every queued mail has left, without the trouble of sending it."""
     with world.jobs.app_context(), transaction() as session:
         session.execute(update(Mail).where(Mail.state == MailState.QUEUED).values(state=MailState.SENT))
+
+
+def ask_many(world: World, count: int) -> tuple[int, list[VerifiedLink]]:
+    """A visit for which so many companies were asked, and their links; all mails have left."""
+    names = [f"Company{number}" for number in range(count)]
+    for name in names:
+        if name not in world.clinic.companies:
+            world.add_company(name)
+    visit = world.book(ask=names)
+    deliver_all(world)
+    return visit, [world.link(visit, name) for name in names]
+
+
+def check_one_winner(outcomes: Sequence[AnswerOutcome]) -> None:
+    """One answer was taken and every other refused."""
+    assert Counter(outcomes) == {AnswerOutcome.TAKEN: 1, AnswerOutcome.REFUSED: len(outcomes) - 1}

@@ -1,7 +1,6 @@
 """Exactly one company wins, whatever the number of simultaneous clicks; and the proof that this check can fail."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -14,8 +13,8 @@ from shared.models import Invite, InviteAddress, Request
 from shared.states import Answer, MailKind, RequestState
 from shared.tokens import VerifiedLink
 from tests.actions.desk import path_of, press, state_of
-from tests.faults.racing import deliver_all, held, racers, wait_for_waiters
-from tests.rules.test_invite_case import MILLISECOND
+from tests.faults.racing import ask_many, check_one_winner, deliver_all, held, racers, wait_for_waiters
+from tests.rules.answer_table import MILLISECOND
 from tests.world import World
 
 Accept = Callable[..., AnswerOutcome]
@@ -34,23 +33,8 @@ def naive_accept(link: VerifiedLink, **_values: object) -> AnswerOutcome:
     return AnswerOutcome.TAKEN
 
 
-def ask_many(world: World, count: int) -> tuple[int, list[VerifiedLink]]:
-    """A visit for which so many companies were asked, and their links; all mails have left."""
-    names = [f"Company{number}" for number in range(count)]
-    for name in names:
-        if name not in world.clinic.companies:
-            world.add_company(name)
-    visit = world.book(ask=names)
-    deliver_all(world)
-    return visit, [world.link(visit, name) for name in names]
-
-
 def accepts(world: World, links: Sequence[VerifiedLink], action: Accept) -> list[Callable[[], AnswerOutcome]]:
     return [partial(action, link, responder=f"R{number}", now=world.now) for number, link in enumerate(links)]
-
-
-def check_one_winner(outcomes: Sequence[AnswerOutcome]) -> None:
-    assert Counter(outcomes) == {AnswerOutcome.TAKEN: 1, AnswerOutcome.REFUSED: len(outcomes) - 1}
 
 
 def check_rows_of_one_winner(world: World, visit: int, outcomes: Sequence[AnswerOutcome]) -> None:

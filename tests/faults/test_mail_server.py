@@ -55,6 +55,19 @@ def standing(mail: Mail) -> tuple[MailState, int]:
     return mail.state, mail.attempts
 
 
+def seconds_of_tries(world: World, caplog: pytest.LogCaptureFixture, seconds: int) -> list[int]:
+    """In which of these seconds a sender that is called every second tried to reach the mail server, in vain."""
+    sender, tried = sender_for(world.jobs), []
+    for second in range(seconds):
+        caplog.clear()
+        with world.jobs.app_context():
+            sender.send_due(lambda: world.now)
+        if "can't be reached" in caplog.text:
+            tried.append(second)
+        world.pass_time(seconds=1)
+    return tried
+
+
 @pytest.mark.parametrize(("stage", "reply", "then"), BEHAVIOURS, ids=[f"{row[0]} {row[1]}" for row in BEHAVIOURS])
 def test_a_mail_is_sent_once_refused_or_kept_whatever_the_mail_server_does(
     impatient_world: World, stage: str, reply: str, then: tuple[MailState, int]
@@ -149,20 +162,29 @@ def test_while_the_mail_server_is_away_visits_are_made_and_say_so_and_mail_leave
     assert "mail queued" not in world.badge_line(visit)
 
 
-def test_a_server_that_is_away_is_asked_less_and_less_often_but_at_least_once_a_minute(world: World) -> None:
+def test_a_server_that_is_away_is_asked_less_and_less_often_but_at_least_once_a_minute(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.post.close()
     world.book(ask=["Clearsign"])
-    sender, asked = sender_for(world.jobs), []
-    with world.jobs.app_context():
-        for second in range(300):
-            before = sender._failures
-            sender.send_due(lambda: world.now)
-            if sender._failures > before:
-                asked.append(second)
-            world.pass_time(seconds=1)
+    asked = seconds_of_tries(world, caplog, 300)
 
-    waits = [after - before for before, after in pairwise(asked)]
-    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert [after - before for before, after in pairwise(asked)] == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_clock_that_is_set_back_does_not_make_mail_wait_for_it_to_catch_up(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.post.close()
+    world.book(ask=["Clearsign"])
+    world.tick()
+    world.pass_time(hours=-1)
+    world.book(ask=["Northlight"])
+    world.post.open()
+    world.tick()
+
+    assert len(world.subjects(to=NORTHLIGHT)) == 1
+    assert len(caplog.records) == 1
 
 
 def test_a_greylisted_recipient_gets_the_mail_at_a_later_try_and_nobody_gets_it_twice(world: World) -> None:

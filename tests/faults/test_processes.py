@@ -17,7 +17,7 @@ from shared.states import MailKind, RequestState
 from shared.tokens import VerifiedLink
 from shared.web import create_base
 from tests.actions.desk import state_of
-from tests.faults.test_first_accept_wins import ask_many, check_one_winner
+from tests.faults.racing import ask_many, check_one_winner
 from tests.world import World
 
 PROCESSES = 8

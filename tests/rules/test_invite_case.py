@@ -1,4 +1,4 @@
-"""What a company is shown: the table of the specification, written out a second time and compared cell by cell."""
+"""What a company is shown, compared with the specification's table cell by cell."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,38 +6,9 @@ import pytest
 
 from shared.rules import InviteCase, can_answer, invite_case
 from shared.states import Answer, RequestState
+from tests.rules.answer_table import CELLS, MILLISECOND, NEVER_STORED, answer_of
 
 DEADLINE = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-
-# state, this company's answer: the row of the table before the deadline / at and after it
-TABLE = """
-pending        none      7  5
-pending        declined  6  5
-accepted       accepted  3  3
-accepted       none      4  4
-accepted       declined  4  4
-all_declined   none      5  5
-all_declined   declined  5  5
-expired        none      5  5
-expired        declined  5  5
-undeliverable  none      5  5
-undeliverable  declined  5  5
-withdrawn      none      2  2
-withdrawn      declined  2  2
-withdrawn      accepted  2  2
-cancelled      none      2  2
-cancelled      declined  2  2
-cancelled      accepted  2  2
-handed_back    none      2  2
-handed_back    declined  2  2
-handed_back    accepted  2  2
-"""
-NEVER_STORED = {("pending", "accepted"), ("all_declined", "accepted"), ("expired", "accepted")} | {
-    ("undeliverable", "accepted")
-}
-"""An acceptance is written together with the request's move to accepted, and only withdrawing moves it on."""
-
 ROWS = {
     2: InviteCase.WITHDRAWN,
     3: InviteCase.WON,
@@ -46,11 +17,6 @@ ROWS = {
     6: InviteCase.DECLINED,
     7: InviteCase.OPEN,
 }
-CELLS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
-
-
-def answer_of(word: str) -> Answer | None:
-    return None if word == "none" else Answer(word)
 
 
 @pytest.mark.parametrize(("state", "answer", "before", "after"), CELLS)

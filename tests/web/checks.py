@@ -73,7 +73,7 @@ def check_page(page: BeautifulSoup, path: str) -> None:
             for target in str(tag[name]).split():
                 assert page.find(id=target), f"{path}: {name} points to nothing: {tag}"
     for button in page.find_all(["button", "a"]):
-        named = button.get_text(strip=True) or button.get("aria-label")
+        named = button.get_text(strip=True) or button.get("aria-label") or button.get("aria-hidden") == "true"
         assert named, f"{path}: a {button.name} without a name"
 
 

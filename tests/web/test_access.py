@@ -60,6 +60,26 @@ def test_a_fragment_without_a_login_says_so_to_the_whole_page(shared_world: Worl
             assert answer.text == "", route
 
 
+@pytest.mark.parametrize(
+    ("shown", "target"),
+    [
+        ("http://portal.test/board", "/login?next=/board"),
+        ("http://portal.test/schedule?date=2026-11-24", "/login?next=/schedule?date%3D2026-11-24"),
+        ("https://evil.example/board", "/login?next=/board"),
+        ("http://[", "/login"),
+        ("", "/login"),
+    ],
+)
+def test_a_fragment_without_a_login_leads_back_to_the_page_it_was_on(
+    shared_world: World, shown: str, target: str
+) -> None:
+    client = shared_world.portal.test_client()
+
+    answer = client.get("/badges?seen=1.p000000", headers={"HX-Request": "true", "HX-Current-URL": shown})
+
+    assert answer.headers["HX-Redirect"] == target
+
+
 def test_a_stranger_changes_nothing_whatever_is_called(world: World) -> None:
     visit = world.book(ask=["Clearsign"])
     before = dump(world)

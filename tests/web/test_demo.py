@@ -13,7 +13,7 @@ from shared.models import Visit
 from shared.queries import badges
 from shared.rules import Scope
 from shared.states import BadgeKind, Role
-from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.databases import SqliteTemplate
 from tests.web.checks import csrf_of, dump, words
 from tests.web.conftest import checked
 from tests.world import World, build_world
@@ -174,8 +174,3 @@ def test_no_mail_of_the_demo_is_left_to_be_sent_twice(empty: World) -> None:
         empty.tick()
     assert len(empty.post.received) == due
     assert due > 0
-
-
-def test_postgres_template_is_ready(postgres_template: PostgresTemplate) -> None:
-    """The demo is for both databases; the fixture above needs this one."""
-    assert postgres_template

@@ -1,27 +1,33 @@
 """Every route of both apps under random and hostile requests: never a 5xx, always a page in the app's own look."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from shared.states import Role
 from tests.databases import SqliteTemplate
-from tests.web.checks import csrf_of, dump, soup_of
-from tests.web.conftest import checked
+from tests.web.checks import csrf_of, dump
 from tests.web.routes import Route, routes
 from tests.world import World, build_world
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
 LARGEST = 256 * 1024
 
-fuzz = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+fuzz = settings(max_examples=250, deadline=None, derandomize=True)
+
+Pairs = list[tuple[str, str]]
+
+
+def text(longest: int) -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=longest)
+
 
 names = st.sampled_from(
     [
@@ -31,12 +37,12 @@ names = st.sampled_from(
     ]
 )  # fmt: skip
 values = st.one_of(
-    st.text(max_size=60),
+    text(60),
     st.sampled_from(
         [
             "", "0", "-1", "9" * 400, "1e9", "nan", "2026-11-24", "09:30", "ase", "company:1", "group:1", "accept",
             "decline", "week", "choices", "back", "preview", "\0", "\u202e", "../../etc/passwd", "{{7*7}}", "%s%n",
-            "<script>", "//evil.example", "1.p000000", "x" * 3000, "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+            "<script>", "//evil.example", "1.p000000", "x" * 3000, "\U0001f600",
         ]
     ),
 )  # fmt: skip
@@ -49,233 +55,202 @@ content_types = st.sampled_from(
         "application/xml", "", "\xe9", "multipart/form-data; boundary=" + "x" * 300,
     ]
 )  # fmt: skip
-htmx = st.sampled_from([{}, {"HX-Request": "true"}, {"HX-Request": "true", "HX-Boosted": "true"}, {"HX-Request": "x"}])
+htmx = st.sampled_from(
+    [
+        {},
+        {"HX-Request": "true"},
+        {"HX-Request": "true", "HX-Boosted": "true"},
+        {"HX-Request": "x"},
+        {"HX-Request": "true", "HX-Current-URL": "http://["},
+    ]
+)
 
 
-def looks_right(app: str, answer: TestResponse) -> None:
+def looks_right(answer: TestResponse) -> None:
     """No 5xx; an error is a whole page of the app's own, with its sheet and its words."""
     assert answer.status_code < 500, (answer.request.method, answer.request.path, answer.status_code)
     if answer.status_code < 400 or answer.request.method in {"HEAD", "OPTIONS"}:
         return
-    assert answer.mimetype == "text/html", (answer.request.path, answer.mimetype)
     if answer.status_code == 401 and not answer.data:
-        assert answer.headers["HX-Redirect"]
+        assert answer.headers["HX-Redirect"].startswith("/login")
         return
-    page = soup_of(answer)
-    assert page.find("link", rel="stylesheet") is not None
-    assert page.find("main") is not None
-    assert "Interpreter Dispatch" in page.text or app == "portal"
-    assert "Traceback" not in answer.text
-    assert "Werkzeug" not in answer.text
+    assert answer.mimetype == "text/html", (answer.request.path, answer.mimetype)
+    assert answer.text.lower().startswith("<!doctype html>")
+    for part in ("<main", 'rel="stylesheet"', "<h1"):
+        assert part in answer.text, answer.text
+    for trace in ("Traceback", "werkzeug", "Werkzeug"):
+        assert trace not in answer.text
+
+
+def values_by_name(items: Pairs) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in items:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def all_routes(app: Flask, **arguments: object) -> list[Route]:
     return [*routes(app, **arguments), Route("", "GET", "/no/such/page", frozenset())]
 
 
+@dataclass
+class Target:
+    """A world to throw things at, with a browser that is logged in and a link that works."""
+
+    world: World
+    visit: int
+    token: str
+    client: FlaskClient
+    csrf: str
+
+    def log_in(self) -> None:
+        self.client = self.world.login(Role.ADMIN)
+        self.csrf = csrf_of(self.client.get("/board"))
+
+
 @pytest.fixture(scope="module")
-def clinic(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory):
-    """A world to throw things at."""
+def target(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("hostile")
     with sqlite_template.database(folder) as url, build_world(url, folder) as world:
-        checked(world)
         visit = world.book(ask=["Clearsign", "Northlight"])
         world.tick()
-        yield world, visit
+        found = Target(world, visit, world.open_mail(to="Clearsign").link("accept").split("/")[2], world.vendor, "")
+        found.log_in()
+        yield found
 
 
-def browser(world: World, *, illegible: bool = True) -> FlaskClient:
-    client = world.login(Role.ADMIN)
-    client.illegible = illegible  # type: ignore[attr-defined]
-    return client
-
-
-def test_every_route_answers_every_method_with_a_page(clinic: tuple[World, int]) -> None:
-    world, visit = clinic
-    token = world.open_mail(to="Clearsign").link("accept").split("/")[2]
-    apps = {
-        "portal": (world.portal, browser(world), {"visit_id": visit}),
-        "vendor": (world.vendor_portal, world.vendor, {"token": token}),
-    }
-    for name, (app, client, arguments) in apps.items():
-        for route in all_routes(app, **arguments):
+def test_every_route_answers_every_method_with_a_page(target: Target) -> None:
+    world = target.world
+    for app, client in ((world.portal, target.client), (world.vendor_portal, world.vendor)):
+        for route in all_routes(app, visit_id=target.visit, token=target.token):
             for method in METHODS:
                 if route.endpoint != "auth.log_out_now":
-                    answer = client.open(route.path, method=method)
-                    looks_right(name, answer)
-                    if answer.status_code == 405:
-                        assert "Allow" in answer.headers
+                    answer = client.open(route.path, method=method, buffered=True)
+                    looks_right(answer)
+                    assert answer.status_code != 405 or answer.headers["Allow"]
 
 
 @fuzz
 @given(st.integers(0, 10**6), st.sampled_from(METHODS), pairs, pairs, htmx, st.booleans())
 def test_the_portal_survives_junk_in_forms_and_addresses(
-    clinic: tuple[World, int], number: int, method: str, form, query, headers, logged_in: bool
+    target: Target, number: int, method: str, form: Pairs, query: Pairs, headers: dict[str, str], logged_in: bool
 ) -> None:
-    world, visit = clinic
-    client = _kept_browser(world) if logged_in else world.portal.test_client()
-    client.illegible = True  # type: ignore[attr-defined]
+    client = target.client if logged_in else target.world.portal.test_client()
+    left_out = {"auth.log_out_now", "auth.submit_login"} if logged_in else set()
     found = [
-        route
-        for route in all_routes(world.portal, visit_id=visit)
-        if route.endpoint not in {"auth.log_out_now", "auth.submit_login"}
+        route for route in all_routes(target.world.portal, visit_id=target.visit) if route.endpoint not in left_out
     ]
-    route = found[number % len(found)]
-    data = _multi([*form, ("csrf_token", _kept_token(world, client))] if logged_in else form)
 
     answer = client.open(
-        route.path,
+        found[number % len(found)].path,
         method=method,
-        query_string=_multi(query),
+        query_string=values_by_name(query),
         headers=headers,
-        data=data if method in {"POST", "PUT", "PATCH"} else None,
+        data=values_by_name([*form, ("csrf_token", target.csrf)]) if method in {"POST", "PUT", "PATCH"} else None,
+        buffered=True,
     )
 
-    looks_right("portal", answer)
+    looks_right(answer)
 
 
 @fuzz
 @given(st.integers(0, 10**6), st.sampled_from(METHODS), pairs, pairs, htmx)
 def test_the_vendor_portal_survives_junk_in_forms_and_addresses(
-    clinic: tuple[World, int], number: int, method: str, form, query, headers
+    target: Target, number: int, method: str, form: Pairs, query: Pairs, headers: dict[str, str]
 ) -> None:
-    world, _visit = clinic
-    world.vendor.illegible = True  # type: ignore[attr-defined]
-    token = world.open_mail(to="Clearsign").link("accept").split("/")[2]
-    found = all_routes(world.vendor_portal, token=token if number % 3 else "wrong.token")
-    route = found[number % len(found)]
+    token = target.token if number % 3 else "wrong.token"
+    found = all_routes(target.world.vendor_portal, token=token)
 
-    answer = world.vendor.open(
-        route.path,
+    answer = target.world.vendor.open(
+        found[number % len(found)].path,
         method=method,
-        query_string=_multi(query),
+        query_string=values_by_name(query),
         headers=headers,
-        data=_multi(form) if method in {"POST", "PUT", "PATCH"} else None,
+        data=values_by_name(form) if method in {"POST", "PUT", "PATCH"} else None,
+        buffered=True,
     )
 
-    looks_right("vendor", answer)
+    looks_right(answer)
 
 
 @fuzz
 @given(st.integers(0, 10**6), raw, content_types, raw, st.booleans())
 def test_both_apps_survive_bytes_that_are_no_form(
-    clinic: tuple[World, int], number: int, body: bytes, content_type: str, query: bytes, portal: bool
+    target: Target, number: int, body: bytes, content_type: str, query: bytes, portal: bool
 ) -> None:
-    world, visit = clinic
-    token = world.open_mail(to="Clearsign").link("accept").split("/")[2]
-    app = world.portal if portal else world.vendor_portal
-    client = _kept_browser(world) if portal else world.vendor
-    client.illegible = True  # type: ignore[attr-defined]
-    found = [route for route in all_routes(app, visit_id=visit, token=token) if route.endpoint != "auth.log_out_now"]
-    route = found[number % len(found)]
+    world = target.world
+    app, client = (world.portal, target.client) if portal else (world.vendor_portal, world.vendor)
+    found = all_routes(app, visit_id=target.visit, token=target.token)
 
     answer = client.open(
-        route.path,
+        found[number % len(found)].path,
         method="POST" if number % 2 else "GET",
         data=body,
         content_type=content_type,
         environ_overrides={"QUERY_STRING": query.decode("latin-1")},
+        buffered=True,
     )
 
-    looks_right("portal" if portal else "vendor", answer)
+    looks_right(answer)
 
 
 @fuzz
-@given(
-    st.text(max_size=80),
-    st.sampled_from(["/visits/", "/r/", "/meet/", "/static/", "/", "/dev/mailbox/"]),
-    st.booleans(),
-)
-def test_both_apps_survive_any_path(clinic: tuple[World, int], tail: str, prefix: str, portal: bool) -> None:
-    world, _visit = clinic
-    client = _kept_browser(world) if portal else world.vendor
+@given(text(80), st.sampled_from(["/visits/", "/r/", "/meet/", "/static/", "/", "/dev/"]), st.booleans())
+def test_both_apps_survive_any_path(target: Target, tail: str, prefix: str, portal: bool) -> None:
+    client = target.client if portal else target.world.vendor
+    path = (prefix + tail).encode("utf-8", "replace").decode("latin-1")
 
-    answer = client.open(environ_overrides={"PATH_INFO": (prefix + tail).encode().decode("latin-1")}, path="/")
-
-    looks_right("portal" if portal else "vendor", answer)
+    looks_right(client.get("/", environ_overrides={"PATH_INFO": path}, buffered=True))
 
 
 @pytest.mark.parametrize(
     "number", ["0", "9" * 18, "9" * 19, "9" * 30, "9" * 5000, "1.0", "-1", "+1", "1e3", "١", "%31%00"]
 )
-def test_any_visit_number_is_found_or_not_found(clinic: tuple[World, int], number: str) -> None:
-    world, _visit = clinic
-    client = _kept_browser(world)
-
+def test_any_visit_number_is_found_or_not_found(target: Target, number: str) -> None:
     for path in (f"/visits/{number}", f"/visits/{number}/interpreter", f"/visits/{number}/join"):
-        assert client.get(path, headers={"HX-Request": "true"}).status_code in {200, 303, 404}, path
+        answer = target.client.get(path, headers={"HX-Request": "true"})
+        assert answer.status_code in {200, 303, 404}, path
+        looks_right(answer)
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_a_body_that_is_too_large_is_refused_with_a_page(clinic: tuple[World, int], kind: str) -> None:
-    world, _visit = clinic
-    token = world.open_mail(to="Clearsign").link("accept")
+def test_a_body_that_is_too_large_is_refused_with_a_page(target: Target, kind: str) -> None:
+    world = target.world
     body = b"patient_name=" + b"x" * LARGEST
     if kind.startswith("multipart"):
         body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"x" * LARGEST + b"\r\n--x--\r\n"
     before = dump(world)
+    sent = [(target.client, path) for path in ("/visits/new", "/visits", "/login", "/logout")]
+    sent += [(world.portal.test_client(), path) for path in ("/visits/new", "/visits", "/login")]
+    sent += [(world.vendor, f"/r/{target.token}{tail}") for tail in ("", "/accept", "/decline", "/reason")]
 
-    for client, paths in (
-        (_kept_browser(world), ("/visits/new", "/visits", "/login", "/logout")),
-        (world.vendor, (token,)),
-    ):
-        for path in paths:
-            answer = client.post(path, data=body, content_type=kind)
-            assert answer.status_code == 413, path
-            looks_right("portal", answer)
-    for path in ("/visits/new", "/visits"):
-        answer = world.portal.test_client().post(path, data=body, content_type=kind)
+    for client, path in sent:
+        answer = client.post(path, data=body, content_type=kind)
         assert answer.status_code == 413, path
+        looks_right(answer)
     assert dump(world) == before
 
 
-def test_a_form_of_too_many_parts_is_refused_with_a_page(clinic: tuple[World, int]) -> None:
-    world, _visit = clinic
+def test_a_form_of_too_many_parts_is_refused_with_a_page(target: Target) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="interpreter"\r\n\r\n1\r\n'
 
-    answer = _kept_browser(world).post(
+    answer = target.client.post(
         "/visits/new", data=part * 600 + b"--x--\r\n", content_type="multipart/form-data; boundary=x"
     )
 
     assert answer.status_code == 413
+    looks_right(answer)
 
 
-def test_a_form_of_very_many_fields_is_answered(clinic: tuple[World, int]) -> None:
-    world, _visit = clinic
-    client = _kept_browser(world)
-
-    answer = client.post("/visits/new", data={"csrf_token": _kept_token(world, client), "interpreter": ["1"] * 15_000})
+def test_a_form_of_very_many_fields_is_answered(target: Target) -> None:
+    answer = target.client.post("/visits/new", data={"csrf_token": target.csrf, "interpreter": ["1"] * 15_000})
 
     assert answer.status_code == 422
 
 
-def test_an_error_names_no_file_and_no_secret(clinic: tuple[World, int]) -> None:
-    world, _visit = clinic
-    for app in (world.portal, world.vendor_portal):
+def test_an_error_names_no_file_and_no_secret(target: Target) -> None:
+    for app in (target.world.portal, target.world.vendor_portal):
         answer = app.test_client().get("/no/such/page")
         assert answer.status_code == 404
         assert str(Path(__file__).parents[2]) not in answer.text
-        assert world.settings.secret_keys[0] not in answer.text
-
-
-_browsers: dict[int, tuple[FlaskClient, str]] = {}
-
-
-def _kept_browser(world: World) -> FlaskClient:
-    """One login for many requests; anew if a request ended it."""
-    if id(world) not in _browsers or _browsers[id(world)][0].get("/badges?seen=1.p000000").status_code == 303:
-        client = browser(world)
-        _browsers[id(world)] = client, csrf_of(client.get("/board"))
-    return _browsers[id(world)][0]
-
-
-def _kept_token(world: World, client: FlaskClient) -> str:
-    kept, token = _browsers[id(world)]
-    return token if client is kept else csrf_of(client.get("/board"))
-
-
-def _multi(items: list[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, value in items:
-        found.setdefault(name, []).append(value.encode("utf-8", "replace").decode())
-    return found
+        assert target.world.settings.secret_keys[0] not in answer.text

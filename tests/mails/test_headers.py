@@ -1,0 +1,142 @@
+"""Whatever stands in the data, a mail has the headers that it should have, and no others."""
+
+from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from shared.mails import Letter, MailRenderer
+from shared.sender import WIRE_POLICY
+from shared.states import MailKind
+from tests.mails.letters import letter, renderer
+
+ATTACKS = (
+    "Riverside\r\nBcc: everybody@evil.example",
+    "Riverside\nSubject: other",
+    "Riverside\r\n\r\n<html>",
+    "Riverside\u2028Bcc: everybody@evil.example",
+    "Riverside\u2029Bcc: x@evil.example",
+    "Riverside\x85Bcc: x@evil.example",
+    "Riverside\0Clinic",
+    "Riverside\x0b\x0c\x1c\x1d\x1eBcc: x@evil.example",
+    "=?utf-8?q?Riverside=0D=0ABcc:_x@evil.example?=",
+    "Evil <evil@evil.example>, Riverside",
+    "Riverside, Évil <evil@evil.example>, " + "é" * 80,
+    "A, B <evil@evil.example>; C: d@e.example; " * 2 + "é",
+    '"Riverside" <evil@evil.example>',
+    "Riverside\\",
+    '"',
+    "\u202eRiverside",
+    "x" * 120,
+    "Ω" * 120,
+    "é, " * 40,
+    " Riverside ",
+)
+
+texts = st.one_of(
+    st.sampled_from(ATTACKS),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=120),
+    st.text(st.sampled_from('\r\n\u2028\0,<>"@é a=?:;()\\'), max_size=120),
+)
+HEADERS = [
+    "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type",
+]  # fmt: skip
+ADDRESSES = {"From": "dispatch@interpreter-dispatch.example", "To": "recipient", "Reply-To": "contact_email"}
+
+
+@cache
+def shared_renderer() -> MailRenderer:
+    return renderer(Path(mkdtemp()))
+
+
+def arrived(case: Letter) -> EmailMessage:
+    """The mail as its reader's program parses it."""
+    return message_from_bytes(shared_renderer().render(case).as_bytes(policy=WIRE_POLICY), policy=default)
+
+
+def headers_of(message: EmailMessage) -> list[str]:
+    return [name for name, _value in message.items()]
+
+
+def assert_no_more_than_meant(message: EmailMessage, case: Letter) -> None:
+    """The nine headers, one address in each of three, the reference at the subject's end, the parts of the kind."""
+    assert headers_of(message) == HEADERS
+    for name, source in ADDRESSES.items():
+        address = getattr(case, source, source)
+        assert [found.addr_spec for found in message[name].addresses] == [address], str(message[name])
+    assert message["Subject"].endswith(case.reference)
+    for value in message.values():
+        assert not set("\r\n\0\u2028\u2029\x85") & set(value)
+    types = [part.get_content_type() for part in message.walk()]
+    assert types[-1] == ("application/ics" if case.kind is MailKind.CONFIRMATION else "text/html")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.sampled_from(list(MailKind)), texts, texts, texts, texts, texts)
+def test_no_name_or_text_makes_a_header(
+    kind: MailKind, clinic: str, company: str, language: str, responder: str, notes: str
+) -> None:
+    case = letter(kind)
+    case = replace(
+        case,
+        clinic_name=clinic,
+        company_name=company if case.company_name else "",
+        language_name=language,
+        language_short_name=language,
+        responder=responder if case.responder else "",
+        notes=notes if case.notes else "",
+        contact_phone=clinic,
+        visits=tuple(replace(visit, provider_name=responder) for visit in case.visits),
+    )
+
+    assert_no_more_than_meant(arrived(case), case)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("field", ["clinic_name", "company_name", "language_short_name", "notes"])
+def test_known_attacks_make_no_header(field: str, attack: str) -> None:
+    case = replace(letter(MailKind.CONFIRMATION), **{field: attack})  # type: ignore[arg-type]
+
+    assert_no_more_than_meant(arrived(case), case)
+
+
+@pytest.mark.parametrize(
+    "name", ["Riverside Clinic", "Zoë, Ömer & Co", 'The "Best" Clinic', "Клиника № 1", "A, " * 30 + "é", "x" * 120]
+)
+def test_the_clinics_name_arrives_as_it_was_written(name: str) -> None:
+    message = arrived(letter(MailKind.INVITE, clinic_name=name))
+
+    assert message["Reply-To"].addresses[0].display_name == name
+    assert message["From"].addresses[0].display_name == f"{name} via Interpreter Dispatch"
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.sampled_from(["recipient", "contact_email", "message_id", "reference"]), texts)
+@example("recipient", "a@b.example\r\nBcc: x@evil.example")
+@example("recipient", "a@b.example, evil@evil.example")
+@example("recipient", "")
+@example("contact_email", "a@b.example>\nBcc: <x@evil.example")
+@example("message_id", "x>\r\nBcc: x@evil.example\r\n<")
+@example("reference", "A-1\r\nBcc: x@evil.example")
+@example("reference", "A-1\u2028Bcc: x@evil.example")
+def test_what_our_own_code_makes_is_taken_or_refused_with_a_clear_error(field: str, value: str) -> None:
+    case = replace(letter(MailKind.INVITE), **{field: value})  # type: ignore[arg-type]
+
+    try:
+        message = arrived(case)
+    except ValueError as error:
+        said = str(error)
+    else:
+        said = ""
+    if said:
+        return
+    assert headers_of(message) == HEADERS
+    assert len(message["To"].addresses) == 1
+    assert len(message["Reply-To"].addresses) == 1
