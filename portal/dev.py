@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 
 from flask import Blueprint, abort, make_response
@@ -56,7 +56,7 @@ def _mails() -> list[tuple[str, EmailMessage]]:
     return [(file.name, message_from_bytes(file.read_bytes(), policy=default)) for file in files]
 
 
-def _content(part: EmailMessage) -> str:
+def _content(part: MIMEPart) -> str:
     """A part's text; a charset that nobody knows is read as UTF-8."""
     try:
         return str(part.get_content())

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -286,12 +287,18 @@ def _user(session: Session, clinic: Clinic, email: str, name: str, role: Role, n
         email=email,
         name=name,
         role=role,
-        password_hash=hash_password(PASSWORD),
+        password_hash=_password_hash(),
         created_at=now,
     )
     session.add(user)
     session.flush()
     return user
+
+
+@cache
+def _password_hash() -> str:
+    """One for everybody here: hashing is slow on purpose, and this password is no secret."""
+    return hash_password(PASSWORD)
 
 
 def _company(

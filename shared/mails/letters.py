@@ -80,7 +80,8 @@ class Letter:
 
 
 def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text)
+    """Without control characters, and without the start of an encoded word: a header decodes it, line ends included."""
+    return _CONTROL.sub(" ", text).replace("=?", "= ?")
 
 
 def _lines(text: str) -> str:

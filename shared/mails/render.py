@@ -1,5 +1,6 @@
 """Turns a letter into a MIME message: text, HTML (from MJML) and, for the winner, a calendar file."""
 
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -30,6 +31,9 @@ _SUBJECTS = {
 }
 
 
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+
+
 class MailRenderer:
     """Renders letters; holds the template environment and what links are made of. Reads no clock and no database."""
 
@@ -50,9 +54,9 @@ class MailRenderer:
         letter = letter.legible()
         urls = self._urls(letter)
         message = EmailMessage()
-        message["From"] = Address(f"{letter.clinic_name} via Interpreter Dispatch", addr_spec=self._sender)
-        message["To"] = Address(addr_spec=letter.recipient)
-        message["Reply-To"] = Address(letter.clinic_name, addr_spec=letter.contact_email)
+        message["From"] = _mailbox(f"{letter.clinic_name} via Interpreter Dispatch", self._sender)
+        message["To"] = _mailbox("", letter.recipient)
+        message["Reply-To"] = _mailbox(letter.clinic_name, letter.contact_email)
         message["Subject"] = subject_of(letter)
         message["Date"] = format_datetime(letter.created_at)
         message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_domain}>"
@@ -91,6 +95,17 @@ class MailRenderer:
             file, maintype="text", subtype="calendar", params={"method": "REQUEST", "charset": "utf-8"}
         )
         message.add_attachment(file, maintype="application", subtype="ics", filename="visit.ics")
+
+
+def _mailbox(name: str, address: str) -> Address:
+    """A name with its address for a header. Raises ValueError for what no mail server takes as an address.
+
+    Marks that part or quote addresses become blanks: Python folds a long name without its quotes (gh-121284), and
+    what stood in them would count as addresses.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(f"Not a mail address: {address!r}")
+    return Address(" ".join(re.sub(r'[<>@,;:"()\[\]\\]', " ", name).split()), addr_spec=address)
 
 
 def subject_of(letter: Letter) -> str:

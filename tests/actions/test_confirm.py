@@ -228,6 +228,18 @@ def test_half_an_interpreter_request_or_rubbish_is_an_error_at_its_field(
     assert set(errors_of(world, draft)) == {field}
 
 
+def test_nothing_of_another_clinic_is_offered(world: World) -> None:
+    harbor = world.add_clinic("Harbor Clinic", domain="harbor")
+    with world.jobs.app_context():
+        offered = [
+            {choice.value for choice in interpreter_choices(clinic.scope(), "ase").choices}
+            for clinic in (world.clinic, harbor)
+        ]
+
+    assert [len(choices) for choices in offered] == [5, 5]
+    assert not offered[0] & offered[1]
+
+
 def test_nothing_of_another_clinic_can_be_used(world_on_either: World) -> None:
     world = world_on_either
     harbor = world.add_clinic("Harbor Clinic", domain="harbor")

@@ -9,6 +9,9 @@ from email.message import EmailMessage
 from email.policy import default
 
 DROP, HANG = "(hangs up)", "(falls silent)"
+PATIENCE = 5.0
+"""Seconds for which it is silent; then it hangs up."""
+
 USUAL = {
     "BANNER": "220 ready",
     "EHLO": "250-mail.example\r\n250 AUTH PLAIN",
@@ -30,6 +33,8 @@ class ScriptedServer:
         self.script = script
         self.arrived: list[EmailMessage] = []
         """Every message that came in whole, whatever was answered."""
+        self.waited_for_ever = False
+        """Whether somebody held on to a silent server."""
         self._socket = socket.create_server(("127.0.0.1", port))
         self._talks: list[socket.socket] = []
         threading.Thread(target=self._listen, daemon=True).start()
@@ -82,8 +87,12 @@ class ScriptedServer:
         queued = self.script.get(stage)
         self._last = queued.pop(0) if queued else USUAL.get(stage, "500 What?")
         if self._last == HANG:
-            while talk.recv(1024):
-                pass
+            talk.settimeout(PATIENCE)
+            try:
+                while talk.recv(1024):
+                    pass
+            except TimeoutError:
+                self.waited_for_ever = True
         if self._last in {DROP, HANG}:
             with suppress(OSError):
                 talk.shutdown(socket.SHUT_RDWR)

@@ -77,6 +77,7 @@ def test_a_mail_is_sent_once_refused_or_kept_whatever_the_mail_server_does(
     with ScriptedServer(world.post.port, **{stage: [reply]}) as server:
         world.tick()
         assert standing(world.outbox()[0]) == then
+        assert not server.waited_for_ever
         world.pass_time(minutes=2)
         world.tick()
 

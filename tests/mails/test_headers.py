@@ -16,6 +16,7 @@ from shared.mails import Letter, MailRenderer
 from shared.sender import WIRE_POLICY
 from shared.states import MailKind
 from tests.mails.letters import letter, renderer
+from tests.mails.test_content import text_of
 
 ATTACKS = (
     "Riverside\r\nBcc: everybody@evil.example",
@@ -31,6 +32,8 @@ ATTACKS = (
     "Riverside, Évil <evil@evil.example>, " + "é" * 80,
     "A, B <evil@evil.example>; C: d@e.example; " * 2 + "é",
     '"Riverside" <evil@evil.example>',
+    "A <evil@evil.example>, " * 4 + "Riverside",
+    'Foo "Bar", <evil@evil.example>' + "x" * 80,
     "Riverside\\",
     '"',
     "\u202eRiverside",
@@ -108,25 +111,33 @@ def test_known_attacks_make_no_header(field: str, attack: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Riverside Clinic", "Zoë, Ömer & Co", 'The "Best" Clinic', "Клиника № 1", "A, " * 30 + "é", "x" * 120]
+    ("name", "shown"),
+    [
+        ("Riverside Clinic", "Riverside Clinic"),
+        ("St. Mary's & Co #1", "St. Mary's & Co #1"),
+        ("Клиника № 1", "Клиника № 1"),
+        ("Zoë, Ömer (North)", "Zoë Ömer North"),
+        ('The "Best" Clinic', "The Best Clinic"),
+        ("x" * 120, "x" * 120),
+    ],
 )
-def test_the_clinics_name_arrives_as_it_was_written(name: str) -> None:
+def test_the_clinics_name_arrives_without_the_marks_that_part_addresses(name: str, shown: str) -> None:
     message = arrived(letter(MailKind.INVITE, clinic_name=name))
 
-    assert message["Reply-To"].addresses[0].display_name == name
-    assert message["From"].addresses[0].display_name == f"{name} via Interpreter Dispatch"
+    assert message["Reply-To"].addresses[0].display_name == shown
+    assert message["From"].addresses[0].display_name == f"{shown} via Interpreter Dispatch"
+    assert name in text_of(message)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.sampled_from(["recipient", "contact_email", "message_id", "reference"]), texts)
+@given(st.sampled_from(["recipient", "contact_email", "reference"]), texts)
 @example("recipient", "a@b.example\r\nBcc: x@evil.example")
 @example("recipient", "a@b.example, evil@evil.example")
 @example("recipient", "")
 @example("contact_email", "a@b.example>\nBcc: <x@evil.example")
-@example("message_id", "x>\r\nBcc: x@evil.example\r\n<")
 @example("reference", "A-1\r\nBcc: x@evil.example")
 @example("reference", "A-1\u2028Bcc: x@evil.example")
-def test_what_our_own_code_makes_is_taken_or_refused_with_a_clear_error(field: str, value: str) -> None:
+def test_an_address_that_is_none_is_refused_with_a_clear_error_and_never_makes_a_header(field: str, value: str) -> None:
     case = replace(letter(MailKind.INVITE), **{field: value})  # type: ignore[arg-type]
 
     try:

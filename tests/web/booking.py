@@ -37,8 +37,8 @@ def filled(world: World, *, ask: Sequence[str] = (), **changes: str | Sequence[s
 def send_form(client: FlaskClient, values: Values, *, page: TestResponse | None = None, **more: str) -> TestResponse:
     """Open the form (or take the page at hand), fill it in and press Create Visit."""
     page = page or client.get("/visits/new")
-    data = values_of(page, field="patient_name")
-    data = {name: value for name, value in data.items() if name not in FORM_FIELDS} | dict(values) | more
+    hidden = {name: value for name, value in values_of(page, field="patient_name").items() if name not in FORM_FIELDS}
+    data: dict[str, str | Sequence[str]] = {**hidden, **values, **more}
     return client.post(str(form_of(page, field="patient_name")["action"]), data=data)
 
 

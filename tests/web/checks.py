@@ -1,6 +1,7 @@
 """What every page has to be, and how tests read its forms. Looks at meaning, never at layout."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import html5lib
@@ -69,7 +70,7 @@ def check_page(page: BeautifulSoup, path: str) -> None:
         if field.name != "input" or field.get("type", "text") not in UNLABELLED:
             assert _label(page, field), f"{path}: no label for {field}"
     for name in ("aria-describedby", "aria-labelledby", "aria-errormessage", "aria-controls"):
-        for tag in page.find_all(attrs={name: True}):
+        for tag in page.find_all(True, attrs={name: True}):
             for target in str(tag[name]).split():
                 assert page.find(id=target), f"{path}: {name} points to nothing: {tag}"
     for button in page.find_all(["button", "a"]):
@@ -78,8 +79,13 @@ def check_page(page: BeautifulSoup, path: str) -> None:
 
 
 def soup_of(response: TestResponse) -> BeautifulSoup:
-    """The page as a tree."""
-    return BeautifulSoup(response.text, "html5lib")
+    """The page as a tree, to look at and not to change."""
+    return _tree(response.text)
+
+
+@lru_cache(maxsize=32)
+def _tree(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html5lib")
 
 
 def csrf_of(page: TestResponse) -> str:
@@ -99,7 +105,7 @@ def words(response: TestResponse) -> str:
 def form_of(response: TestResponse, *, field: str) -> Tag:
     """The form on the page that has a field of this name."""
     for form in soup_of(response).find_all("form"):
-        if form.find(attrs={"name": field}) is not None:
+        if form.find(True, attrs={"name": field}) is not None:
             return form
     raise AssertionError(f"no form with a field {field} in {response.text}")
 
@@ -137,7 +143,7 @@ class FieldErrors:
 def complaint(response: TestResponse, name: str) -> FieldErrors:
     """What stands near a field: the text of its description."""
     page = soup_of(response)
-    field = page.find(attrs={"name": name})
+    field = page.find(True, attrs={"name": name})
     assert field is not None, f"no field {name}"
     described = [page.find(id=target) for target in str(field.get("aria-describedby", "")).split()]
     near = " ".join(tag.get_text(" ", strip=True) for tag in described if tag is not None)

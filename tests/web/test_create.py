@@ -5,7 +5,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from shared.models import Clinic, Company, HuntGroupMember, Visit
+from shared.models import Clinic, Company, CompanyAddress, HuntGroupMember, Visit
 from shared.states import BadgeKind, Role
 from tests.web.booking import back, confirm, filled, is_form, is_preview, kept, preview, send_form
 from tests.web.checks import counts, csrf_of, dump, soup_of, words
@@ -324,9 +324,9 @@ def test_mandatory_fields_carry_a_star(shared_world: World) -> None:
     page = soup_of(shared_world.login().get("/visits/new"))
 
     def label(name: str) -> str:
-        field = page.find(attrs={"name": name})
+        field = page.find(True, attrs={"name": name})
         assert field is not None, name
-        found = page.find("label", attrs={"for": field.get("id")}) or field.find_parent("fieldset")
+        found = page.find("label", attrs={"for": str(field.get("id"))}) or field.find_parent("fieldset")
         assert found is not None, name
         return found.get_text(" ", strip=True)
 
@@ -385,8 +385,6 @@ def test_a_company_without_a_working_address_is_greyed_with_why(world: World) ->
     page = world.login().get("/visits/interpreters?language=ase", headers=HTMX)
     assert "No working mail address" not in words(page)
 
-    from shared.models import CompanyAddress
-
     address = next(row[0] for row in dump(world)["company_address"] if "nobody@silent.example" in row)
     world.change(CompanyAddress, address, refused_at=world.now)
     page = world.login().get("/visits/interpreters?language=ase", headers=HTMX)
@@ -403,7 +401,7 @@ def test_with_dispatch_off_no_interpreter_is_offered_and_none_can_be_asked(world
 
     form = soup_of(client.get("/visits/new"))
     for name in ("language", "interpreter", "notes"):
-        assert form.find(attrs={"name": name, "type": lambda kind: kind != "hidden"}) is None, name
+        assert form.find(True, attrs={"name": name, "type": lambda kind: kind != "hidden"}) is None, name
     fragment = client.get("/visits/interpreters?language=ase", headers=HTMX)
     assert not soup_of(fragment).select("input[name=interpreter]")
 

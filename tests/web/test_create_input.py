@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from shared.db import transaction
 from shared.models import Company, CompanyAddress, HuntGroupMember, User
 from shared.states import Role
 from tests.web.booking import Values, confirm, filled, is_form, is_preview, kept, preview, send_form
@@ -126,7 +127,7 @@ def assert_refused(answer: TestResponse, name: str, sentence: str) -> None:
     assert is_form(answer)
     page = soup_of(answer)
     if name != "interpreter":
-        field = page.find(attrs={"name": name})
+        field = page.find(True, attrs={"name": name})
         assert field is not None
         assert field.get("aria-invalid") == "true"
         assert complaint(answer, name).near.count(sentence) == 1
@@ -297,8 +298,6 @@ def test_a_group_of_suspended_companies_can_not_be_asked(world: World) -> None:
 
 
 def test_an_empty_group_can_not_be_asked(world: World) -> None:
-    from shared.db import transaction
-
     with world.jobs.app_context(), transaction() as session:
         session.query(HuntGroupMember).delete()
 

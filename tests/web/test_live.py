@@ -18,14 +18,14 @@ WATCH = re.compile(r"/badges\?seen=([0-9a-z.-]+)")
 
 def seen_on(page: TestResponse) -> str:
     """What the page says that it has seen; empty if it watches nothing."""
-    asking = soup_of(page).find(attrs={"hx-get": WATCH})
+    asking = soup_of(page).find(True, attrs={"hx-get": WATCH})
     found = WATCH.search(str(asking["hx-get"])) if asking is not None else None
     return found[1] if found else ""
 
 
 def every(page: TestResponse) -> int | None:
     """How many seconds until the page looks again; None if it never does."""
-    asking = soup_of(page).find(attrs={"hx-get": WATCH})
+    asking = soup_of(page).find(True, attrs={"hx-get": WATCH})
     found = re.search(r"every (\d+)s", str(asking.get("hx-trigger"))) if asking is not None else None
     return int(found[1]) if found else None
 

@@ -37,9 +37,9 @@ def met(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
         yield checked(world)
 
 
-def accepted(world: World, **changes: object) -> tuple[int, str]:
+def accepted(world: World, *, notes: str = "") -> tuple[int, str]:
     """A visit that Clearsign accepted, and the guest link from its mail."""
-    visit = world.book(ask=["Clearsign", "Northlight"], **changes)
+    visit = world.book(ask=["Clearsign", "Northlight"], notes=notes)
     world.tick()
     world.open_mail(to="Clearsign").press("Accept", name="R. Medina")
     world.tick()
