@@ -11,7 +11,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal.access import viewer
-from shared.queries import badges
+from shared.queries import LiveBadge, badges
 from shared.queries.cards import VisitCard
 from shared.states import BadgeKind
 from shared.web import is_fragment, page, request_now
@@ -42,10 +42,7 @@ def watch(cards: Iterable[VisitCard]) -> Watch | None:
 
 @bp.get("/badges")
 def poll() -> BaseResponse:
-    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did.
-
-    A badge that turned (another kind, not another minute on the clock) is worth saying aloud.
-    """
+    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did."""
     if not is_fragment():
         return redirect(url_for("schedule.dashboard"), 303)
     seen = _read_seen(request.args.get("seen", ""))
@@ -56,6 +53,11 @@ def poll() -> BaseResponse:
     next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive])
     if next_watch is not None and next_watch.seen == request.args["seen"]:
         return BaseResponse(status=204)
+    return _news_page(found, seen, next_watch)
+
+
+def _news_page(found: Sequence[LiveBadge], seen: dict[int, str], next_watch: Watch | None) -> BaseResponse:
+    """What changed. A badge that turned (another kind, not another minute on the clock) is worth saying aloud."""
     changed = [item for item in found if item.badge.stamp != seen[item.badge.visit_id]]
     turned = [item for item in changed if item.badge.stamp[0] != seen[item.badge.visit_id][0]]
     response = page(

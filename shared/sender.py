@@ -182,9 +182,14 @@ def _forget(host: smtplib.SMTP) -> bool:
         return False
 
 
+def _nobody_there(stage: str, code: int, said: str) -> bool:
+    """Whether the refusal is about the mailbox and not, as 5.7.x says, about policy."""
+    return stage == "RCPT" and code in NOBODY_THERE and not said.startswith("5.7.")
+
+
 def _judge(stage: str, code: int, words: bytes | str) -> Reply:
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     text = f"{stage}: {code} {' '.join(said.split())}"
     if 500 <= code < 600:
-        return Reply(Verdict.REFUSED, text, nobody_there=stage == "RCPT" and code in NOBODY_THERE)
+        return Reply(Verdict.REFUSED, text, nobody_there=_nobody_there(stage, code, said))
     return Reply(Verdict.LATER, text, broken=code in {-1, 421})

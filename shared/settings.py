@@ -128,19 +128,26 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         dev_mailbox=read.flag("DEV_MAILBOX", default=development),
         secure_cookies=read.flag("SECURE_COOKIES", default=not development),
     )
-    if settings.mail_sender and "@" not in settings.mail_sender:
-        read.faults.append("MAIL_SENDER must be a mail address")
-    if not settings.database_url.startswith(DATABASES):
-        read.faults.append("DATABASE_URL must be the address of a SQLite or PostgreSQL database")
-    if (settings.mail_username is None) != (settings.mail_password is None):
-        read.faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
-    if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
-        read.faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
-    if settings.dev_mailbox and not development:
-        read.faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
+    read.faults += _contradictions(settings)
     if read.faults:
         raise SettingsError("Settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in read.faults))
     return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What is wrong between settings that are each well-formed."""
+    faults = []
+    if settings.mail_sender and "@" not in settings.mail_sender:
+        faults.append("MAIL_SENDER must be a mail address")
+    if not settings.database_url.startswith(DATABASES):
+        faults.append("DATABASE_URL must be the address of a SQLite or PostgreSQL database")
+    if (settings.mail_username is None) != (settings.mail_password is None):
+        faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
+    if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
+        faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
+    if settings.dev_mailbox and not settings.development:
+        faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
+    return faults
 
 
 def _is_web_address(value: str) -> bool:

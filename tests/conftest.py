@@ -6,11 +6,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.databases import POSTGRES_VARIABLE, PostgresTemplate, SqliteTemplate, running_postgres
 from tests.world import World, build_world
 
 _stack = ExitStack()
+
+# The same examples on every run, however busy the machine.
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared import outbox
 from shared.audit import Actor, AuditEvent, record
 from shared.db import transaction
+from shared.errors import DomainError
 from shared.meeting import new_pin, new_room
 from shared.models import (
     Appointment,
@@ -58,7 +59,10 @@ def confirm_visit(scope: Scope, draft: VisitDraft, preview: Preview, *, now: dat
 
     A second Confirm of the same preview finds the visit of the first. Groups are resolved anew; if that gives other
     companies than the preview named, nothing is made. Locks the clinic's row, which also counts appointments.
+    Raises DomainError for a role that may only look.
     """
+    if not scope.may_book:
+        raise DomainError("Your role can look at visits, not create them.")
     with transaction() as session:
         clinic = _lock_clinic(session, scope.clinic_id)
         earlier = session.get(Confirmation, preview.key)
@@ -160,18 +164,7 @@ def _ask(session: Session, scope: Scope, plan: VisitPlan, visit: Visit, now: dat
     )
     session.add(request)
     session.flush()
-    session.add(
-        RequestVisit(
-            request_id=request.id,
-            visit_id=visit.id,
-            starts_at=visit.starts_at,
-            ends_at=visit.ends_at,
-            duration_minutes=visit.duration_minutes,
-            time_zone=visit.time_zone,
-            visit_type=visit.visit_type,
-            provider_name=plan.provider_name,
-        )
-    )
+    session.add(_as_told(request, visit, plan.provider_name))
     record(
         session,
         AuditEvent.REQUEST_MADE,
@@ -185,6 +178,19 @@ def _ask(session: Session, scope: Scope, plan: VisitPlan, visit: Visit, now: dat
     for position, company in enumerate(plan.companies, start=1):
         _invite(session, request, company, position, now)
     return request.id
+
+
+def _as_told(request: Request, visit: Visit, provider_name: str) -> RequestVisit:
+    return RequestVisit(
+        request_id=request.id,
+        visit_id=visit.id,
+        starts_at=visit.starts_at,
+        ends_at=visit.ends_at,
+        duration_minutes=visit.duration_minutes,
+        time_zone=visit.time_zone,
+        visit_type=visit.visit_type,
+        provider_name=provider_name,
+    )
 
 
 def _invite(session: Session, request: Request, company: CompanyPlan, position: int, now: datetime) -> None:

@@ -68,6 +68,8 @@ class Letter:
             self,
             clinic_name=_one_line(self.clinic_name),
             contact_phone=_one_line(self.contact_phone),
+            contact_email=_one_line(self.contact_email),
+            reference=_one_line(self.reference),
             language_name=_one_line(self.language_name),
             language_short_name=_one_line(self.language_short_name),
             notes=_lines(self.notes),

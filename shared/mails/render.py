@@ -56,7 +56,8 @@ class MailRenderer:
         message = EmailMessage()
         message["From"] = _mailbox(f"{letter.clinic_name} via Interpreter Dispatch", self._sender)
         message["To"] = _mailbox("", letter.recipient)
-        message["Reply-To"] = _mailbox(letter.clinic_name, letter.contact_email)
+        if _ADDRESS.fullmatch(letter.contact_email):  # a slip in it must not keep the clinic's mail from leaving
+            message["Reply-To"] = _mailbox(letter.clinic_name, letter.contact_email)
         message["Subject"] = subject_of(letter)
         message["Date"] = format_datetime(letter.created_at)
         message["Message-ID"] = f"<{letter.message_id}@{self._settings.mail_domain}>"

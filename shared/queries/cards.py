@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import aliased
 
+from shared.db import Base
 from shared.models import Appointment, Company, Invite, Mail, Request, User, Visit
 from shared.queries._badge import Badge, BadgeFacts, badge_of
 from shared.rules import Scope
@@ -42,41 +43,22 @@ def in_scope(scope: Scope) -> tuple[ColumnElement[bool], ...]:
     return mine if scope.provider_id is None else (*mine, Visit.provider_id == scope.provider_id)
 
 
-def select_cards(*conditions: ColumnElement[bool]) -> Select[Any]:
+def select_cards(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Select visits, in the order of their start, with what card_of needs."""
     winner, winning_company = aliased(Invite), aliased(Company)
-    of_request = Invite.request_id == Visit.request_id
+    invite_mail = (Mail.request_id == Visit.request_id, Mail.kind == MailKind.INVITE)
+    bounced = Mail.kind == MailKind.CLINIC_CONFIRMATION_BOUNCED
     return (
         select(
             Visit,
             Appointment.number,
             User.name.label("provider_name"),
             Request,
-            select(func.count()).select_from(Invite).where(of_request).scalar_subquery().label("asked"),
-            select(func.count())
-            .select_from(Invite)
-            .where(of_request, Invite.answer == Answer.DECLINED)
-            .scalar_subquery()
-            .label("declined"),
-            exists()
-            .where(
-                Mail.request_id == Visit.request_id,
-                Mail.kind == MailKind.INVITE,
-                Mail.state == MailState.SENT,
-            )
-            .label("any_sent"),
-            select(func.count())
-            .select_from(Mail)
-            .where(
-                Mail.request_id == Visit.request_id,
-                Mail.kind == MailKind.INVITE,
-                Mail.state == MailState.QUEUED,
-            )
-            .scalar_subquery()
-            .label("queued"),
-            exists()
-            .where(Mail.request_id == Visit.request_id, Mail.kind == MailKind.CLINIC_CONFIRMATION_BOUNCED)
-            .label("confirmation_bounced"),
+            _count(Invite, Invite.request_id == Visit.request_id).label("asked"),
+            _count(Invite, Invite.request_id == Visit.request_id, Invite.answer == Answer.DECLINED).label("declined"),
+            (_count(Mail, *invite_mail, Mail.state == MailState.SENT) > 0).label("any_sent"),
+            _count(Mail, *invite_mail, Mail.state == MailState.QUEUED).label("queued"),
+            (_count(Mail, Mail.request_id == Visit.request_id, bounced) > 0).label("confirmation_bounced"),
             winning_company.name.label("company_name"),
             winning_company.phone.label("company_phone"),
             winner.responder,
@@ -89,6 +71,11 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[Any]:
         .where(*conditions)
         .order_by(Visit.starts_at, Visit.id)
     )
+
+
+def _count(table: type[Base], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """How many rows belong to the visit of the outer statement."""
+    return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
 
 
 def card_of(row: Any, *, now: datetime) -> VisitCard:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -37,7 +38,7 @@ def letter_of(mail_id: int, *, now: datetime) -> DueLetter | None:
         ).one_or_none()
         if row is None:
             return None
-        mail, request, clinic, appointment, invite, company = row
+        mail, request, invite = row.Mail, row.Request, row.Invite
         pointless = is_pointless(
             mail.kind,
             state=request.state,
@@ -46,34 +47,39 @@ def letter_of(mail_id: int, *, now: datetime) -> DueLetter | None:
             is_current=bool(session.scalar(select(exists().where(Visit.request_id == request.id)))),
             now=now,
         )
-        won = mail.kind is MailKind.CONFIRMATION
-        letter = Letter(
-            kind=mail.kind,
-            recipient=mail.recipient,
-            message_id=mail.message_id,
-            created_at=mail.created_at,
-            clinic_name=clinic.name,
-            contact_phone=clinic.contact_phone,
-            contact_email=clinic.contact_email,
-            reference=reference_of(appointment.number),
-            language_name=request.language_name,
-            language_short_name=request.language_short_name,
-            notes=request.notes,
-            visits=offer_visits(session, request.id),
-            deadline=request.deadline,
-            asked=_count(session, request.id),
-            declined=_count(session, request.id, Answer.DECLINED),
-            company_name=company.name if company else "",
-            company_phone=company.phone if company else "",
-            company_zone=company.time_zone if company else "",
-            responder=invite.responder if invite else "",
-            link_id=_link_id(session, mail),
-            guest_id=invite.guest_id if won else "",
-            assignment_id=invite.id if won else 0,
-            dial_in_number=clinic.dial_in_number if won else "",
-            pin=appointment.pin if won else "",
-        )
-    return DueLetter(letter, pointless)
+        return DueLetter(_letter(session, row), pointless)
+
+
+def _letter(session: Session, row: Any) -> Letter:
+    """The letter of a row; what only the winner may read stays empty in all mails but its confirmation."""
+    mail, request, clinic, appointment, invite, company = row
+    won = mail.kind is MailKind.CONFIRMATION
+    return Letter(
+        kind=mail.kind,
+        recipient=mail.recipient,
+        message_id=mail.message_id,
+        created_at=mail.created_at,
+        clinic_name=clinic.name,
+        contact_phone=clinic.contact_phone,
+        contact_email=clinic.contact_email,
+        reference=reference_of(appointment.number),
+        language_name=request.language_name,
+        language_short_name=request.language_short_name,
+        notes=request.notes,
+        visits=offer_visits(session, request.id),
+        deadline=request.deadline,
+        asked=_count(session, request.id),
+        declined=_count(session, request.id, Answer.DECLINED),
+        company_name=company.name if company else "",
+        company_phone=company.phone if company else "",
+        company_zone=company.time_zone if company else "",
+        responder=invite.responder if invite else "",
+        link_id=_link_id(session, mail),
+        guest_id=invite.guest_id if won else "",
+        assignment_id=invite.id if won else 0,
+        dial_in_number=clinic.dial_in_number if won else "",
+        pin=appointment.pin if won else "",
+    )
 
 
 def _count(session: Session, request_id: int, answer: Answer | None = None) -> int:

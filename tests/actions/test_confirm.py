@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.actions import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
+from shared.errors import DomainError
 from shared.models import Appointment, Clinic, Company, CompanyAddress, HuntGroupMember, User
 from shared.plan import VisitDraft
 from shared.queries import interpreter_choices, plan_visit
@@ -315,3 +316,13 @@ def test_rooms_and_pins_are_unlike_each_other(world: World) -> None:
 
     assert len({row["room"] for row in rows}) == len({row["pin"] for row in rows}) == 5
     assert all(re.fullmatch("[1-9][0-9]{8}", str(row["pin"])) for row in rows)
+
+
+def test_somebody_who_may_only_look_can_not_confirm_even_past_the_portals_door(world: World) -> None:
+    draft = world.draft(ask=["Clearsign"])
+    preview = Preview("key-of-staff", draft.digest(), (world.clinic.companies["Clearsign"],))
+
+    with world.jobs.app_context(), pytest.raises(DomainError, match="can look at visits"):
+        confirm_visit(world.clinic.scope(Role.STAFF), draft, preview, now=world.now)
+
+    assert world.outbox() == []

@@ -213,7 +213,7 @@ def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_un
     assert world.book(ask=["Clearsign"])
 
 
-@pytest.mark.parametrize("reply", ["552 Mailbox full", "554 Spam", "500 What?"])
+@pytest.mark.parametrize("reply", ["552 Mailbox full", "554 Spam", "500 What?", "550 5.7.1 Not from you"])
 def test_a_refusal_that_says_nothing_about_the_address_leaves_it_alone(world_on_either: World, reply: str) -> None:
     world = world_on_either
     world.post.replies[CLEARSIGN] = reply
