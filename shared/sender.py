@@ -15,7 +15,7 @@ from enum import StrEnum
 from flask_mail import Connection, Mail
 
 from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
-from shared.mails import MailRenderer
+from shared.mails import MailRenderer, UnmailableError
 from shared.queries import letter_of, mail_is_due
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,12 @@ class Sender:
         if claimed.worn_out:
             put_off_mail(claimed, error="tried for 72 hours", jitter=1.0, now=now())
             return None
-        reply = submit(host, self._sender, due.letter.recipient, self._renderer.render(due.letter))
+        try:
+            message = self._renderer.render(due.letter)
+        except UnmailableError as error:
+            mark_mail_refused(claimed, error=str(error), nobody_there=True, now=now())
+            return None
+        reply = submit(host, self._sender, due.letter.recipient, message)
         if reply.verdict is Verdict.TAKEN:
             mark_mail_sent(claimed, now=now())
         elif reply.verdict is Verdict.REFUSED:

@@ -34,6 +34,10 @@ _SUBJECTS = {
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 
 
+class UnmailableError(ValueError):
+    """The recipient's address can't stand in a mail: nothing that is tried later will change that."""
+
+
 class MailRenderer:
     """Renders letters; holds the template environment and what links are made of. Reads no clock and no database."""
 
@@ -52,6 +56,8 @@ class MailRenderer:
     def render(self, letter: Letter) -> EmailMessage:
         """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""
         letter = letter.legible()
+        if not _ADDRESS.fullmatch(letter.recipient):
+            raise UnmailableError(f"Not a mail address: {letter.recipient!r}")
         urls = self._urls(letter)
         message = EmailMessage()
         message["From"] = _mailbox(f"{letter.clinic_name} via Interpreter Dispatch", self._sender)
@@ -99,7 +105,7 @@ class MailRenderer:
 
 
 def _mailbox(name: str, address: str) -> Address:
-    """A name with its address for a header. Raises ValueError for what no mail server takes as an address.
+    """A name with its address for a header. Raises ValueError for what no mail server takes.
 
     Marks that part or quote addresses become blanks: Python folds a long name without its quotes (gh-121284), and
     what stood in them would count as addresses.

@@ -213,6 +213,19 @@ def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_un
     assert world.book(ask=["Clearsign"])
 
 
+def test_an_address_that_no_mail_can_carry_bounces_at_once_and_holds_up_nobody(world_on_either: World) -> None:
+    world = world_on_either
+    world.add_company("Odd", emails=["dispatch@odd example\n"])
+    visit = world.book(ask=["Odd"])
+    other = world.book(ask=["Clearsign"])
+
+    world.tick()
+
+    assert state_of(world, visit) is RequestState.UNDELIVERABLE
+    assert world.badge(other) == "Pending Request"
+    assert len(world.subjects(to=CLEARSIGN)) == 1
+
+
 @pytest.mark.parametrize("reply", ["552 Mailbox full", "554 Spam", "500 What?", "550 5.7.1 Not from you"])
 def test_a_refusal_that_says_nothing_about_the_address_leaves_it_alone(world_on_either: World, reply: str) -> None:
     world = world_on_either
