@@ -1,11 +1,13 @@
 """A mail server that refuses, hangs up or falls silent, at each stage; and one that is not there."""
 
 import logging
+from email.message import EmailMessage
 from itertools import pairwise
 
 import pytest
 
 from shared.jobs import JobRunner, job_list, sender_for
+from shared.mails import Letter, MailRenderer
 from shared.models import Mail
 from shared.states import MailKind, MailState, RequestState
 from tests.actions.desk import NAMED, address_of, mail_states, state_of
@@ -14,6 +16,7 @@ from tests.faults.smtp_script import DROP, HANG, ScriptedServer
 from tests.world import World
 
 CLEARSIGN, NORTHLIGHT = "dispatch@clearsign.example", "dispatch@northlight.example"
+POISON = "dispatch@poison.example"
 
 WAITS = (MailState.QUEUED, 0)
 """No try was spent: the server was not reached."""
@@ -206,8 +209,18 @@ def test_a_greylisted_recipient_gets_the_mail_at_a_later_try_and_nobody_gets_it_
     assert [len(world.subjects(to=to)) for to in (CLEARSIGN, NORTHLIGHT)] == [1, 1]
 
 
-def test_a_mail_that_can_not_be_rendered_does_not_keep_the_others_from_leaving(world: World) -> None:
-    world.add_company("Poison", emails=["this is no address"])
+def test_a_mail_that_can_not_be_rendered_does_not_keep_the_others_from_leaving(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = MailRenderer.render
+
+    def fails_for_one(renderer: MailRenderer, letter: Letter) -> EmailMessage:
+        if letter.recipient == POISON:
+            raise RuntimeError("a bug in a template")
+        return render(renderer, letter)
+
+    monkeypatch.setattr(MailRenderer, "render", fails_for_one)
+    world.add_company("Poison", emails=[POISON])
     world.book(ask=["Poison", "Clearsign", "Northlight"])
     runner, jobs = JobRunner(world.jobs), job_list(sender_for(world.jobs))
 
@@ -226,7 +239,7 @@ def test_a_mail_that_can_not_be_rendered_does_not_keep_the_others_from_leaving(w
     for _ in range(2):
         for job in jobs:
             assert runner.run(job)
-    assert mail_states(world, MailKind.INVITE)["this is no address"] in {MailState.DEAD, MailState.DROPPED}
+    assert mail_states(world, MailKind.INVITE)[POISON] in {MailState.DEAD, MailState.DROPPED}
 
 
 def test_four_senders_at_once_send_each_mail_once(world_on_either: World) -> None:
