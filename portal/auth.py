@@ -19,6 +19,9 @@ from shared.web import error_page, page, request_now, services
 bp = Blueprint("auth", __name__)
 csrf = CSRFProtect()
 
+NO_MATCH = "E-mail and password don't match. Check both and try again."
+OUTDATED = "This page was out of date. Log in once more."
+
 
 @dataclass(frozen=True)
 class LoggedIn(UserMixin):
@@ -45,6 +48,8 @@ def prepare(app: Flask) -> None:
         """A visit form that was opened under an earlier login comes back filled in, to be sent again."""
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
             return restored_page(current_user.viewer, request.form, status=400)
+        if request.endpoint == "auth.submit_login":
+            return _login_again()
         return error_page(
             400,
             "This form is out of date",
@@ -57,7 +62,7 @@ def login() -> Response:
     """The login form."""
     if current_user.is_authenticated:
         return redirect(_safe_next(request.args.get("next", "")), 303)
-    return page("login.html", form=LoginForm(formdata=None), next=request.args.get("next", ""), draft="", failed=False)
+    return page("login.html", form=LoginForm(formdata=None), next=request.args.get("next", ""), draft="", problem="")
 
 
 @bp.post("/login")
@@ -73,7 +78,9 @@ def submit_login() -> Response:
             now=request_now(),
         )
     if opened is None:
-        return page("login.html", status=422, form=form, next=back, draft=draft, failed=not form.errors)
+        return page(
+            "login.html", status=422, form=form, next=back, draft=draft, problem="" if form.errors else NO_MATCH
+        )
     session.clear()
     g.pop("csrf_token", None)  # the old session's; a form on the page that follows needs one of the new session
     person = _load(opened.token)
@@ -98,6 +105,20 @@ def log_out_now() -> Response:
 def favicon() -> Response:
     """Browsers ask for it unasked."""
     return current_app.send_static_file("favicon.svg")
+
+
+def _login_again() -> Response:
+    """A login page that another tab, or a reload, has outdated: on for who is logged in by now, else once more.
+
+    The form that waits in it is not lost either way.
+    """
+    back, draft = request.form.get("next", ""), request.form.get("draft", "")
+    if not current_user.is_authenticated:
+        return page("login.html", status=400, form=LoginForm(formdata=None), next=back, draft=draft, problem=OUTDATED)
+    waiting = open_draft(draft, current_user.viewer.scope.user_id)
+    if waiting is not None:
+        return restored_page(current_user.viewer, waiting)
+    return redirect(_safe_next(back), 303)
 
 
 def _load(token: str) -> LoggedIn | None:

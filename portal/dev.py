@@ -43,7 +43,7 @@ def show_mail(key: str) -> BaseResponse:
     body = found.get_body(("html", "plain")) if found is not None else None
     if body is None:
         abort(404)
-    html = _content(body).replace("<head>", '<head><base target="_top">', 1)
+    html = _content(body).replace("<head>", '<head><base target="_top">', 1).replace('target="_blank"', 'target="_top"')
     response = make_response(html)
     response.headers["Content-Security-Policy"] = MAIL_CSP
     return response

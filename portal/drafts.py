@@ -34,7 +34,7 @@ def lost_login_page() -> Response:
             [name, value] for name, value in request.form.items(multi=True) if name not in {"csrf_token", "author"}
         ]
         draft = services().tokens.seal([author, pairs], now=request_now())
-    return page("login.html", status=401, form=LoginForm(formdata=None), draft=draft, next="", failed=False)
+    return page("login.html", status=401, form=LoginForm(formdata=None), draft=draft, next="", problem="")
 
 
 def open_draft(token: str, user_id: int) -> MultiDict[str, str] | None:

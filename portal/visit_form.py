@@ -1,5 +1,7 @@
 """The visit form: its fields, the draft it becomes, and the pages it stands on."""
 
+import re
+import secrets
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -7,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask import Response
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import DateField, SelectField, SelectMultipleField, StringField, TextAreaField, TimeField
+from wtforms import DateField, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, TimeField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
@@ -23,6 +25,8 @@ DURATIONS = (10, 15, 20, 30, 40, 45, 50, 60, 75, 90, 105, 120, 150, 180, 240, 30
 VISIT_TYPES = {VisitType.VIDEO: "Video", VisitType.PHONE: "Phone"}
 FARTHEST = timedelta(days=731)
 MAX_PICKS = 100
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class PlainDateField(DateField):
@@ -50,6 +54,7 @@ class PlainTimeField(TimeField):
 class VisitForm(FlaskForm):
     """Create New Visit. What needs the database (who can be asked, overlaps) is checked by the plan."""
 
+    key = HiddenField()
     patient_name = StringField(
         "Patient name",
         filters=[clean_text],
@@ -71,6 +76,15 @@ class VisitForm(FlaskForm):
     language = SelectField("Language", validate_choice=False)
     interpreter = SelectMultipleField("Interpreter", validate_choice=False)
     notes = TextAreaField("Notes for Interpreter", filters=[clean_text], validators=[Length(max=1000), plain_text])
+
+    def renew_key(self) -> None:
+        """From here on the form is another one: what its old key made is not made again, nor found again."""
+        self.key.data = secrets.token_urlsafe(16)
+
+    def keep_key(self) -> None:
+        """One key from the first page of the form on, through previews, Back and reloads; a new one if it has none."""
+        if not _KEY.fullmatch(self.key.data or ""):
+            self.renew_key()
 
     def validate_patient_contact(self, field: Any) -> None:
         """An address or a telephone number, if anything."""
@@ -156,6 +170,7 @@ def add_errors(form: VisitForm, errors: dict[str, str]) -> None:
 def form_page(viewer: Viewer, form: VisitForm, *, status: int = 200, notice: str = "") -> Response:
     """The form, with everything that was filled in, and the choices for the language chosen."""
     choices: VisitFormChoices = visit_form(viewer.scope, viewer.time_zone, now=request_now())
+    form.keep_key()
     return page(
         "visits/new.html",
         status=status,

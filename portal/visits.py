@@ -1,7 +1,5 @@
 """Create New Visit, its preview and confirmation, and a visit's details."""
 
-import secrets
-
 from flask import Blueprint, Response, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -102,9 +100,13 @@ def _details(visit_id: int) -> VisitDetails:
 
 
 def _preview_page(form: VisitForm, plan: VisitPlan, *, notice: str = "") -> Response:
-    """The preview carries the form along, and a key that is bound to its content, its user and its companies."""
+    """The preview carries the form along, and its key, bound to content, user and companies.
+
+    The key is the form's: previewed again after Back or a reload, the same content confirms the same visit.
+    """
     scope = viewer().scope
-    promise = [scope.user_id, secrets.token_urlsafe(16), plan.draft.digest(), list(plan.company_ids)]
+    form.keep_key()
+    promise = [scope.user_id, form.key.data, plan.draft.digest(), list(plan.company_ids)]
     return page(
         "visits/preview.html",
         plan=plan,
@@ -129,6 +131,7 @@ def _answer_confirm(form: VisitForm, result: ConfirmResult) -> BaseResponse:
     if result.outcome in {ConfirmOutcome.CREATED, ConfirmOutcome.ALREADY_MADE}:
         return redirect(url_for(".show", visit_id=result.visit_id), 303)
     if result.plan is None:
+        form.renew_key()  # the old one made another visit
         return form_page(viewer(), form, status=422, notice=CHANGED)
     if result.plan.errors:
         add_errors(form, result.plan.errors)

@@ -63,6 +63,13 @@ PATIENTS = (
 )  # fmt: skip
 REASONS = ("Follow-up", "New patient", "Results", "Medication review", "Physical therapy", "Consultation")
 NOTES = ("", "Cardiology vocabulary.", "The patient prefers the same interpreter as last time.", "")
+PHONES = {
+    "clearsign": "+1 555 0171",
+    "northlight": "+1 555 0172",
+    "bridgeway": "+1 555 0173",
+    "lumen": "+1 555 0174",
+    "harborsign": "+1 555 0175",
+}
 RESPONDERS = {
     "Clearsign Interpreting": "R. Medina",
     "Northlight ASL": "T. Boyle",
@@ -310,7 +317,7 @@ def _company(
     languages: tuple[str, ...],
     now: datetime,
 ) -> Company:
-    company = Company(clinic_id=clinic.id, name=name, phone="+1 555 0170", time_zone=zone, created_at=now)
+    company = Company(clinic_id=clinic.id, name=name, phone=PHONES[domain], time_zone=zone, created_at=now)
     session.add(company)
     session.flush()
     session.add(CompanyAddress(company_id=company.id, email=f"dispatch@{domain}.example"))

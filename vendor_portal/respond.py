@@ -50,13 +50,19 @@ def answer(token: str, pressed: str = "accept") -> BaseResponse:
     pressed = "decline" if form.pressed is Answer.DECLINED else "accept" if form.pressed else pressed
     if invite.case is not InviteCase.OPEN:
         return _page(token, link, invite, pressed=pressed)
-    valid, problem = form.validate(), form.problem(services().tokens, link, now=request_now())
-    if not valid or problem:
+    problem = form.problem(services().tokens, link, now=request_now()) if form.validate() else ""
+    if form.errors or problem:
         return _page(token, link, invite, pressed=pressed, form=form, problem=problem, status=422)
     act = accept_invite if form.pressed is Answer.ACCEPTED else decline_invite
     if act(link, responder=form.responder.data or "", now=request_now()) is AnswerOutcome.REFUSED:
         return show(token, pressed)
     return redirect_to(url_for(".show", token=token, pressed=pressed), 303)
+
+
+@bp.get("/r/<token>/reason")
+def show_reason(token: str) -> BaseResponse:
+    """Somebody opened the address that the reason was sent to: back to the page it was sent from."""
+    return redirect_to(url_for(".show", token=token, pressed="decline"), 303)
 
 
 @bp.post("/r/<token>/reason")

@@ -19,7 +19,9 @@ _LETTERS = {
 
 @dataclass(frozen=True, slots=True)
 class BadgeFacts:
-    """What a badge is made of. ``any_sent``: at least one invite mail has left; ``queued``: how many have yet to."""
+    """What a badge is made of. ``any_sent``: at least one invite mail has left.
+
+    ``queued`` and ``opened`` count the request's mails that have yet to leave and its links that were opened."""
 
     visit_id: int
     status: VisitStatus
@@ -31,6 +33,7 @@ class BadgeFacts:
     declined: int = 0
     any_sent: bool = False
     queued: int = 0
+    opened: int = 0
     company_name: str = ""
     company_phone: str = ""
     responder: str = ""
@@ -40,7 +43,7 @@ class BadgeFacts:
 @dataclass(frozen=True, slots=True)
 class Badge:
     """A badge as shown. ``alarm`` is a line that needs somebody now; ``stamp`` tells one state of it from another:
-    its first letter stands for the kind, the rest for the words and the mails still queued, so that a page can tell
+    its first letter stands for the kind, the rest for the words, queued mails and opened links, so that a page can tell
     news from a ticking clock, and the details know when a company's mail has moved."""
 
     visit_id: int
@@ -58,7 +61,7 @@ def badge_of(facts: BadgeFacts, *, now: datetime) -> Badge:
     alarm = ""
     if kind is BadgeKind.ACCEPTED and facts.confirmation_bounced:
         alarm = f"The confirmation could not be delivered. Call {facts.company_name}, {facts.company_phone}."
-    digest = hashlib.sha256(f"{kind}|{line}|{alarm}|{facts.queued}".encode()).hexdigest()[:6]
+    digest = hashlib.sha256(f"{kind}|{line}|{alarm}|{facts.queued}|{facts.opened}".encode()).hexdigest()[:6]
     return Badge(facts.visit_id, kind, BADGE_WORDS[kind], line, alarm, _LETTERS[kind] + digest)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import aliased
 
 from shared.db import Base
-from shared.models import Appointment, Company, Invite, Mail, Request, User, Visit
+from shared.models import Appointment, Company, Invite, InviteAddress, InviteOpening, Mail, Request, User, Visit
 from shared.queries._badge import Badge, BadgeFacts, badge_of
 from shared.rules import Scope
 from shared.states import Answer, MailKind, MailState, VisitType
@@ -57,7 +57,8 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             _count(Invite, Invite.request_id == Visit.request_id).label("asked"),
             _count(Invite, Invite.request_id == Visit.request_id, Invite.answer == Answer.DECLINED).label("declined"),
             (_count(Mail, *invite_mail, Mail.state == MailState.SENT) > 0).label("any_sent"),
-            _count(Mail, *invite_mail, Mail.state == MailState.QUEUED).label("queued"),
+            _count(Mail, Mail.request_id == Visit.request_id, Mail.state == MailState.QUEUED).label("queued"),
+            _opened().label("opened"),
             (_count(Mail, Mail.request_id == Visit.request_id, bounced) > 0).label("confirmation_bounced"),
             winning_company.name.label("company_name"),
             winning_company.phone.label("company_phone"),
@@ -70,6 +71,18 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         .outerjoin(winning_company, winning_company.id == winner.company_id)
         .where(*conditions)
         .order_by(Visit.starts_at, Visit.id)
+    )
+
+
+def _opened() -> ScalarSelect[int]:
+    """How many links of the visit's request were opened."""
+    return (
+        select(func.count())
+        .select_from(InviteOpening)
+        .join(InviteAddress, InviteAddress.id == InviteOpening.invite_address_id)
+        .join(Invite, Invite.id == InviteAddress.invite_id)
+        .where(Invite.request_id == Visit.request_id)
+        .scalar_subquery()
     )
 
 
@@ -106,6 +119,7 @@ def card_of(row: Any, *, now: datetime) -> VisitCard:
                 declined=row.declined,
                 any_sent=row.any_sent,
                 queued=row.queued,
+                opened=row.opened,
                 company_name=row.company_name or "",
                 company_phone=row.company_phone or "",
                 responder=row.responder or "",

@@ -189,11 +189,11 @@ _MAIL_WORDS = {
     MailKind.INVITE: "Request",
     MailKind.FILLED: "“Filled” notice",
     MailKind.CONFIRMATION: "Confirmation",
-    MailKind.CLINIC_ACCEPTED: "News",
-    MailKind.CLINIC_ALL_DECLINED: "News",
-    MailKind.CLINIC_EXPIRED: "News",
-    MailKind.CLINIC_UNDELIVERABLE: "News",
-    MailKind.CLINIC_CONFIRMATION_BOUNCED: "News",
+    MailKind.CLINIC_ACCEPTED: "News of the acceptance",
+    MailKind.CLINIC_ALL_DECLINED: "News that all declined",
+    MailKind.CLINIC_EXPIRED: "News that nobody accepted in time",
+    MailKind.CLINIC_UNDELIVERABLE: "News that no company could be reached",
+    MailKind.CLINIC_CONFIRMATION_BOUNCED: "News that the confirmation did not arrive",
 }
 
 

@@ -12,7 +12,7 @@ from shared.db import reading
 from shared.models import User, UserSession
 from shared.states import Role
 from tests.web.checks import csrf_of, dump, soup_of, values_of, words
-from tests.world import PASSWORD, TOMORROW, World
+from tests.world import PASSWORD, TOMORROW, World, hidden
 
 HTMX = {"HX-Request": "true"}
 
@@ -276,11 +276,26 @@ def test_a_form_without_its_token_is_refused_with_a_clear_page(world: World, dat
     client = world.login()
     before = dump(world)
 
-    for path in ("/logout", "/visits", "/visits/new", "/login"):
+    for path in ("/logout", "/visits", "/visits/new"):
         answer = client.post(path, data=data)
         assert answer.status_code == 400, path
         assert "This form is out of date" in words(answer)
     assert is_in(client)
+    assert dump(world) == before
+
+
+def test_an_outdated_login_page_lets_nobody_in_and_sends_on_who_is_in_already(world: World) -> None:
+    inside, outside = world.login(), world.portal.test_client()
+    data = {"email": "scheduler@demo.example", "password": PASSWORD, "next": "/board", "csrf_token": "of another day"}
+    before = dump(world)
+
+    on, again = inside.post("/login", data=data), outside.post("/login", data=data)
+
+    assert (on.status_code, on.headers["Location"]) == (303, "/board")
+    assert again.status_code == 400
+    assert hidden(again, "next") == "/board"
+    assert "Log in once more" in words(again)
+    assert not is_in(outside)
     assert dump(world) == before
 
 
