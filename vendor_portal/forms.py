@@ -1,6 +1,5 @@
 """The company's two forms. They stand on the signed page nonce, not on a session: this app has none."""
 
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -9,19 +8,19 @@ from wtforms.validators import DataRequired, Length, ValidationError
 
 from shared.rules import nonce_is_fresh
 from shared.states import Answer
+from shared.texts import UNREADABLE, is_readable, tidy
 from shared.tokens import Tokens, VerifiedLink
 
 
 def clean_line(value: str | None) -> str | None:
-    """One line of text: blanks folded, characters composed to one spelling."""
-    return None if value is None else " ".join(unicodedata.normalize("NFC", value).split())
+    """One line of tidied text, blanks folded; None where nothing was sent."""
+    return None if value is None else " ".join(tidy(value).split())
 
 
 def readable(_form: Form, field: Any) -> None:
     """Refuse control characters, and bytes that were not UTF-8."""
-    for character in field.data or "":
-        if character == "\ufffd" or unicodedata.category(character) in {"Cc", "Cs"}:
-            raise ValidationError("This holds characters that can't be read. Type it again.")
+    if not is_readable(field.data or ""):
+        raise ValidationError(UNREADABLE)
 
 
 class AnswerForm(Form):

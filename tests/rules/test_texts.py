@@ -1,0 +1,30 @@
+"""Text that people type."""
+
+import pytest
+
+from shared.texts import is_readable, tidy
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  Jonah Pike \r\n", "Jonah Pike"),
+        ("Jose\u0301", "Jos\u00e9"),
+        ("first\r\nsecond\rthird", "first\nsecond\nthird"),
+        ("\u200b\u2060\ufeff", ""),
+        ("\u00a0 \u2003", ""),
+        ("\u200fיונה", "\u200fיונה"),
+    ],
+)
+def test_text_is_tidied_and_nothing_visible_is_nothing(typed: str, kept: str) -> None:
+    assert tidy(typed) == kept
+
+
+@pytest.mark.parametrize("text", ["Nul\0", "Bell\a", "\ufffd", "half \ud800", "\x85"])
+def test_what_is_no_text_can_not_be_read(text: str) -> None:
+    assert not is_readable(text)
+
+
+@pytest.mark.parametrize("text", ["", "Jonah", "two\nlines\tand a tab", "🧏🏽‍♀️", "יונה"])
+def test_any_script_can_be_read(text: str) -> None:
+    assert is_readable(text)
