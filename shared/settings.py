@@ -1,6 +1,7 @@
 """Typed settings, read once from the environment and checked at start."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
+
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+"""What every mail server takes as an address, of senders and recipients."""
+
+_SENDER = re.compile(rf"{MAIL_ADDRESS.pattern}|[^<>]*<{MAIL_ADDRESS.pattern}>")
+"""An address, alone or behind a name."""
 
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -137,7 +144,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
 def _contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each well-formed."""
     faults = []
-    if settings.mail_sender and "@" not in settings.mail_sender:
+    if settings.mail_sender and not _SENDER.fullmatch(settings.mail_sender):
         faults.append("MAIL_SENDER must be a mail address")
     if not settings.database_url.startswith(DATABASES):
         faults.append("DATABASE_URL must be the address of a SQLite or PostgreSQL database")

@@ -13,7 +13,7 @@ from shared import times
 from shared.mails.calendar import calendar_file
 from shared.mails.letters import Letter
 from shared.meeting import pin_text
-from shared.settings import Settings
+from shared.settings import MAIL_ADDRESS, Settings
 from shared.states import MailKind
 from shared.tokens import LinkKind, Tokens
 
@@ -29,9 +29,6 @@ _SUBJECTS = {
     MailKind.CLINIC_UNDELIVERABLE: "Request could not be delivered",
     MailKind.CLINIC_CONFIRMATION_BOUNCED: "Confirmation could not be delivered",
 }
-
-
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 
 
 class UnmailableError(ValueError):
@@ -56,13 +53,13 @@ class MailRenderer:
     def render(self, letter: Letter) -> EmailMessage:
         """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""
         letter = letter.legible()
-        if not _ADDRESS.fullmatch(letter.recipient):
+        if not MAIL_ADDRESS.fullmatch(letter.recipient):
             raise UnmailableError(f"Not a mail address: {letter.recipient!r}")
         urls = self._urls(letter)
         message = EmailMessage()
         message["From"] = _mailbox(f"{letter.clinic_name} via Interpreter Dispatch", self._sender)
         message["To"] = _mailbox("", letter.recipient)
-        if _ADDRESS.fullmatch(letter.contact_email):  # a slip in it must not keep the clinic's mail from leaving
+        if MAIL_ADDRESS.fullmatch(letter.contact_email):  # a slip in it must not keep the clinic's mail from leaving
             message["Reply-To"] = _mailbox(letter.clinic_name, letter.contact_email)
         message["Subject"] = subject_of(letter)
         message["Date"] = format_datetime(letter.created_at)
@@ -110,7 +107,7 @@ def _mailbox(name: str, address: str) -> Address:
     Marks that part or quote addresses become blanks: Python folds a long name without its quotes (gh-121284), and
     what stood in them would count as addresses.
     """
-    if not _ADDRESS.fullmatch(address):
+    if not MAIL_ADDRESS.fullmatch(address):
         raise ValueError(f"Not a mail address: {address!r}")
     return Address(" ".join(re.sub(r'[<>@,;:"()\[\]\\]', " ", name).split()), addr_spec=address)
 

@@ -136,3 +136,9 @@ def test_postgresql_is_always_spoken_to_by_psycopg(prefix: str) -> None:
 @pytest.mark.parametrize(("raw", "value"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("off", False)])
 def test_a_flag_may_be_written_in_several_ways(raw: str, *, value: bool) -> None:
     assert from_environ(PRODUCTION | {"MAIL_USE_TLS": raw}).mail_use_tls is value
+
+
+@pytest.mark.parametrize("sender", ["dispatch@odd example", "Dispatch <@example.org>", "dispatch@", "a@b@example.org"])
+def test_a_sender_that_no_mail_server_takes_is_a_fault_at_the_start_and_not_in_every_mail(sender: str) -> None:
+    with pytest.raises(SettingsError, match="MAIL_SENDER must be a mail address"):
+        from_environ({"DEVELOPMENT": "1", "INSTANCE_PATH": "/nowhere", "SECRET_KEY": "k" * 40, "MAIL_SENDER": sender})
