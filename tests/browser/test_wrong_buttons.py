@@ -23,6 +23,8 @@ def back_and_send_again(page: Page) -> None:
     """Back to the preview, where the browser first shows its own page that asks whether to send the form again."""
     with pytest.raises(Error, match="ERR_CACHE_MISS"):
         page.go_back()
+    page.wait_for_url("chrome-error://**")
+    page.get_by_text("ERR_CACHE_MISS").wait_for()  # the browser's own page is there only now
     page.reload()
 
 
