@@ -21,9 +21,39 @@ class AuditEvent(StrEnum):
     INVITE_ACCEPTED = "invite_accepted"
     INVITE_DECLINED = "invite_declined"
     DECLINE_REASON_GIVEN = "decline_reason_given"
+    VISIT_CHANGED = "visit_changed"
+    VISIT_CANCELLED = "visit_cancelled"
+    VISIT_LEFT_REQUEST = "visit_left_request"
+    WINNER_UPDATED = "winner_updated"
     MAIL_SENT = "mail_sent"
     MAIL_BOUNCED = "mail_bounced"
     MAIL_DEAD = "mail_dead"
+    CLINIC_CREATED = "clinic_created"
+    SETTINGS_CHANGED = "settings_changed"
+    LANGUAGE_ADDED = "language_added"
+    LANGUAGE_REMOVED = "language_removed"
+    COMPANY_ADDED = "company_added"
+    COMPANY_CHANGED = "company_changed"
+    COMPANY_SUSPENDED = "company_suspended"
+    COMPANY_ACCREDITED = "company_accredited"
+    HUNT_GROUP_ADDED = "hunt_group_added"
+    HUNT_GROUP_CHANGED = "hunt_group_changed"
+    HUNT_GROUP_REMOVED = "hunt_group_removed"
+    USER_INVITED = "user_invited"
+    USER_CHANGED = "user_changed"
+    USER_DEACTIVATED = "user_deactivated"
+    USER_REACTIVATED = "user_reactivated"
+    PASSWORD_ASKED = "password_asked"  # noqa: S105 - an event
+    PASSWORD_SET = "password_set"  # noqa: S105 - an event
+    TRAIL_EXPORTED = "trail_exported"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an administrator's line is about: a kind of row ("company") and its id."""
+
+    kind: str
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +80,7 @@ def record(
     mail_id: int | None = None,
     moved: tuple[str | None, str | None] = (None, None),
     fields: tuple[str, ...] = (),
+    about: About | None = None,
 ) -> None:
     """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names, never values."""
     session.add(
@@ -66,5 +97,7 @@ def record(
             from_state=moved[0],
             to_state=moved[1],
             fields=list(fields),
+            about_kind=about.kind if about else None,
+            about_id=about.id if about else None,
         )
     )

@@ -4,24 +4,34 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from shared.models import Clinic, Invite, InviteAddress, Mail, Request, RequestVisit, User, Visit
+from shared.models import Clinic, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
 from shared.states import MailEvent, MailKind, MailState, next_mail_state
 
 
 def queue_to_company(
-    session: Session, kind: MailKind, request: Request, addresses: Iterable[InviteAddress], *, now: datetime
+    session: Session,
+    kind: MailKind,
+    request: Request,
+    addresses: Iterable[InviteAddress],
+    *,
+    event: str = "",
+    now: datetime,
 ) -> None:
-    """Queue one mail to each address of an invite. The same kind to the same address of an invite goes out once."""
+    """Queue one mail to each address of an invite. The same kind to the same address of an invite goes out once.
+
+    ``event`` tells apart what can happen to one invite more than once, such as updates.
+    """
     for address in addresses:
         _queue(
             session,
             kind,
-            request,
+            clinic_id=request.clinic_id,
+            request_id=request.id,
             recipient=address.email,
-            key=f"{kind}:{request.id}:{address.id}",
+            key=f"{kind}:{request.id}:{address.id}" + (f":{event}" if event else ""),
             invite_id=address.invite_id,
             invite_address_id=address.id,
             now=now,
@@ -39,12 +49,26 @@ def queue_to_clinic(
         _queue(
             session,
             kind,
-            request,
+            clinic_id=request.clinic_id,
+            request_id=request.id,
             recipient=email,
             key=f"{kind}:{request.id}:{email}",
             invite_id=invite_id,
             now=now,
         )
+
+
+def queue_to_user(session: Session, kind: MailKind, user: User, link: PasswordLink, *, now: datetime) -> None:
+    """Queue the mail that brings one person of the clinic a link to set a password. One mail per link."""
+    _queue(
+        session,
+        kind,
+        clinic_id=user.clinic_id,
+        recipient=user.email,
+        key=f"{kind}:{link.link_id}",
+        password_link_id=link.id,
+        now=now,
+    )
 
 
 def clinic_recipients(session: Session, request: Request) -> list[str]:
@@ -73,36 +97,65 @@ def move_mail(mail: Mail, event: MailEvent, *, now: datetime, error: str = "") -
     return True
 
 
-def invite_mails(session: Session, request_id: int) -> list[Mail]:
-    """A request's invite mails, locked in the order of their ids."""
+def mails_of(session: Session, request_id: int, *kinds: MailKind) -> list[Mail]:
+    """A request's mails of these kinds, locked in the order of their ids."""
     return list(
         session.scalars(
             select(Mail)
-            .join(Invite, Invite.id == Mail.invite_id)
-            .where(Mail.request_id == request_id, Mail.kind == MailKind.INVITE)
+            .where(Mail.request_id == request_id, Mail.kind.in_(kinds))
             .order_by(Mail.id)
-            .with_for_update(of=Mail, key_share=True)
+            .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
     )
 
 
+def queue_once_to_company(
+    session: Session, kind: MailKind, request: Request, address: InviteAddress, *, now: datetime
+) -> None:
+    """Queue a mail to one address of an invite unless it is there already."""
+    session.flush()
+    if session.scalar(select(exists().where(Mail.invite_address_id == address.id, Mail.kind == kind))):
+        return
+    queue_to_company(session, kind, request, [address], now=now)
+
+
+def take_back(session: Session, kind: MailKind, address: InviteAddress, *, now: datetime) -> bool:
+    """Drop a mail to one address that has not left yet. False if it has left or may have: its reader knows."""
+    session.flush()
+    told = False
+    for mail in session.scalars(
+        select(Mail)
+        .where(Mail.invite_address_id == address.id, Mail.kind == kind)
+        .order_by(Mail.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ):
+        if mail.state is MailState.QUEUED and mail.lease_owner is None and not mail.in_doubt:
+            move_mail(mail, MailEvent.DROP, now=now)
+        told = told or mail.state in {MailState.QUEUED, MailState.SENT}
+    return not told
+
+
 def _queue(
     session: Session,
     kind: MailKind,
-    request: Request,
     *,
+    clinic_id: int,
     recipient: str,
     key: str,
+    request_id: int | None = None,
     invite_id: int | None = None,
     invite_address_id: int | None = None,
+    password_link_id: int | None = None,
     now: datetime,
 ) -> None:
     session.add(
         Mail(
-            clinic_id=request.clinic_id,
+            clinic_id=clinic_id,
             kind=kind,
-            request_id=request.id,
+            request_id=request_id,
+            password_link_id=password_link_id,
             invite_id=invite_id,
             invite_address_id=invite_address_id,
             recipient=recipient,

@@ -174,8 +174,10 @@ def is_pointless(
         return answer is not None or not can_answer(state, deadline, now=now)
     if kind is MailKind.FILLED:
         return state is not RequestState.ACCEPTED
-    if kind is MailKind.CONFIRMATION:
+    if kind in {MailKind.CONFIRMATION, MailKind.UPDATED}:
         return state is not RequestState.ACCEPTED or answer is not Answer.ACCEPTED
+    if kind in {MailKind.CANCELLATION, MailKind.WITHDRAWN}:
+        return False  # whoever was told must learn that it is over, however late
     return not is_current or state is not _CLINIC_STATE[kind]
 
 

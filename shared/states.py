@@ -21,6 +21,22 @@ class VisitStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Frequency(StrEnum):
+    """How often a series repeats."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class Reach(StrEnum):
+    """Which visits of a series a change is for. Only future ones change, whatever the reach."""
+
+    THIS = "this"
+    FOLLOWING = "following"
+    ALL = "all"
+
+
 class RequestState(StrEnum):
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -66,11 +82,16 @@ class MailKind(StrEnum):
     INVITE = "invite"
     FILLED = "filled"
     CONFIRMATION = "confirmation"
+    UPDATED = "updated"
+    CANCELLATION = "cancellation"
+    WITHDRAWN = "withdrawn"
     CLINIC_ACCEPTED = "clinic_accepted"
     CLINIC_ALL_DECLINED = "clinic_all_declined"
     CLINIC_EXPIRED = "clinic_expired"
     CLINIC_UNDELIVERABLE = "clinic_undeliverable"
     CLINIC_CONFIRMATION_BOUNCED = "clinic_confirmation_bounced"
+    USER_INVITE = "user_invite"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
 
 
 class MailState(StrEnum):

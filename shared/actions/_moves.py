@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from shared import outbox
 from shared.audit import SYSTEM, Actor, AuditEvent, record
 from shared.errors import NotFoundError
-from shared.models import Invite, InviteAddress, Mail, Request
-from shared.rules import InviteStanding, can_answer, closing_event, deadline_event
+from shared.models import Invite, InviteAddress, Mail, Request, RequestVisit
+from shared.rules import WITHDRAWN_STATES, InviteStanding, can_answer, closing_event, deadline_event
 from shared.states import (
     Answer,
     MailEvent,
@@ -111,27 +111,63 @@ def standings(session: Session, request_id: int) -> list[InviteStanding]:
 
 
 def settle_invites(session: Session, request: Request, *, now: datetime) -> None:
-    """After a request left pending: drop invites that have not left; tell those who were asked that it is filled,
+    """After a request left pending: drop invites that have not left; tell those who were asked what became of it,
     those included who may have been asked by a try that broke off.
 
     A mail that a worker holds at this moment may be leaving; the worker settles it when it comes back.
     """
-    for mail in outbox.invite_mails(session, request.id):
+    for mail in outbox.mails_of(session, request.id, MailKind.INVITE):
         if mail.state is MailState.QUEUED and mail.lease_owner is None:
             outbox.move_mail(mail, MailEvent.DROP, now=now)
             if mail.in_doubt:
-                tell_filled(session, request, mail, now=now)
+                follow_up(session, request, mail, now=now)
         elif mail.state is MailState.SENT:
-            tell_filled(session, request, mail, now=now)
+            follow_up(session, request, mail, now=now)
 
 
-def tell_filled(session: Session, request: Request, invite_mail: Mail, *, now: datetime) -> None:
-    """Queue the "filled" mail to one address whose invite has left, if its company is still without an answer."""
-    if request.state is not RequestState.ACCEPTED or invite_mail.invite_address_id is None:
+def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
+    """A mail has left (or may have) for a company although the request is not what the mail says any more: queue what
+    its reader has to know."""
+    if mail.invite_address_id is None:
         return
-    address = session.get_one(InviteAddress, invite_mail.invite_address_id)
-    if session.get_one(Invite, address.invite_id).answer is None:
-        outbox.queue_to_company(session, MailKind.FILLED, request, [address], now=now)
+    address = session.get_one(InviteAddress, mail.invite_address_id)
+    invite = session.get_one(Invite, address.invite_id)
+    if mail.kind is MailKind.INVITE and invite.answer is None:
+        _tell_who_was_asked(session, request, invite, address, now)
+    elif mail.kind in {MailKind.CONFIRMATION, MailKind.UPDATED} and request.state in WITHDRAWN_STATES:
+        outbox.queue_once_to_company(session, MailKind.CANCELLATION, request, address, now=now)
+
+
+def _tell_who_was_asked(
+    session: Session, request: Request, invite: Invite, address: InviteAddress, now: datetime
+) -> None:
+    """Filled, or withdrawn: each once, and neither to a company that is asked anew about one of these visits."""
+    if request.state is RequestState.ACCEPTED:
+        outbox.queue_once_to_company(session, MailKind.FILLED, request, address, now=now)
+    elif (
+        request.state in WITHDRAWN_STATES
+        and not _is_asked_anew(session, request, invite.company_id)
+        and outbox.take_back(session, MailKind.FILLED, address, now=now)
+    ):
+        outbox.queue_once_to_company(session, MailKind.WITHDRAWN, request, address, now=now)
+
+
+def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
+    """Whether the company has an invite of a later request about a visit of this one."""
+    later = aliased(RequestVisit)
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    RequestVisit.request_id == request.id,
+                    later.visit_id == RequestVisit.visit_id,
+                    later.request_id > request.id,
+                    Invite.request_id == later.request_id,
+                    Invite.company_id == company_id,
+                )
+            )
+        )
+    )
 
 
 def addresses_of(session: Session, invite_id: int) -> list[InviteAddress]:

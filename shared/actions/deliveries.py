@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.actions._moves import close_if_due, close_if_nobody_left, lock_invites, lock_request, tell_filled
+from shared.actions._moves import close_if_due, close_if_nobody_left, follow_up, lock_invites, lock_request
 from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
 from shared.models import CompanyAddress, InviteAddress, Mail, Request
@@ -53,7 +53,7 @@ def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
 
 
 def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
-    """The mail server took it. An invite that left while another company won is followed by "filled"."""
+    """The mail server took it. What left while its request moved on is followed by the news of that."""
     with transaction() as session:
         found = _lock(session, claimed)
         if found is None:
@@ -61,8 +61,8 @@ def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
         request, mail = found
         outbox.move_mail(mail, MailEvent.TAKE, now=now)
         _record(session, mail, AuditEvent.MAIL_SENT, now)
-        if mail.kind is MailKind.INVITE:
-            tell_filled(session, request, mail, now=now)
+        if request is not None:
+            follow_up(session, request, mail, now=now)
         return True
 
 
@@ -115,18 +115,18 @@ def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
             return False
         request, mail = found
         outbox.move_mail(mail, MailEvent.DROP, now=now)
-        if mail.kind is MailKind.INVITE and mail.in_doubt:
-            tell_filled(session, request, mail, now=now)
+        if request is not None and mail.in_doubt:
+            follow_up(session, request, mail, now=now)
         return True
 
 
-def _lock(session: Session, claimed: ClaimedMail) -> tuple[Request, Mail] | None:
-    """Lock request, invites, then the mail; None when the lease went to another worker meanwhile."""
+def _lock(session: Session, claimed: ClaimedMail) -> tuple[Request | None, Mail] | None:
+    """Lock request (if the mail is about one), invites, then the mail; None when the lease went to another worker."""
     request_id = session.scalar(select(Mail.request_id).where(Mail.id == claimed.id))
-    if request_id is None:
-        return None
-    request = lock_request(session, request_id)
-    lock_invites(session, request_id)
+    request = None
+    if request_id is not None:
+        request = lock_request(session, request_id)
+        lock_invites(session, request_id)
     mail = session.scalar(
         select(Mail)
         .where(Mail.id == claimed.id, Mail.state == MailState.QUEUED, Mail.lease_owner == claimed.owner)
@@ -136,7 +136,9 @@ def _lock(session: Session, claimed: ClaimedMail) -> tuple[Request, Mail] | None
     return None if mail is None else (request, mail)
 
 
-def _after_failure(session: Session, request: Request, mail: Mail, now: datetime) -> None:
+def _after_failure(session: Session, request: Request | None, mail: Mail, now: datetime) -> None:
+    if request is None:
+        return
     if mail.kind is MailKind.INVITE:
         if not close_if_due(session, request, now=now):
             close_if_nobody_left(session, request, now=now)

@@ -23,7 +23,22 @@ def compare_type(_context: Any, _inspected: Any, _metadata: Any, _database_type:
     return False if isinstance(model_type, sa.JSON | sa.Enum) else None
 
 
+def set_foreign_keys(connection: sa.Connection, state: str) -> None:
+    """SQLite builds a table anew by dropping the old one, which its foreign keys forbid. Only between transactions."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys={state}")
+
+
+def check_foreign_keys(connection: sa.Connection) -> None:
+    """What was not watched meanwhile must hold before it is committed."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            raise RuntimeError(f"A migration broke references: {broken[:5]}")
+
+
 with db.engine.connect() as connection:
+    set_foreign_keys(connection, "OFF")
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -33,4 +48,6 @@ with db.engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+        check_foreign_keys(connection)
     connection.commit()
+    set_foreign_keys(connection, "ON")

@@ -1,12 +1,12 @@
 """Tables and constraints, no behaviour. Importing this package registers all of them."""
 
 from shared.models.audit import AuditEntry
-from shared.models.clinic import Clinic, ClinicLanguage, User, UserSession
+from shared.models.clinic import Clinic, ClinicLanguage, PasswordLink, User, UserSession
 from shared.models.company import Company, CompanyAddress, CompanyLanguage, HuntGroup, HuntGroupMember
 from shared.models.jobs import JobRun
 from shared.models.mail import Mail
 from shared.models.request import Invite, InviteAddress, InviteOpening, Request, RequestVisit
-from shared.models.visit import Appointment, Confirmation, Visit
+from shared.models.visit import Appointment, Confirmation, Recurrence, Visit
 
 __all__ = [
     "Appointment",
@@ -24,6 +24,8 @@ __all__ = [
     "InviteOpening",
     "JobRun",
     "Mail",
+    "PasswordLink",
+    "Recurrence",
     "Request",
     "RequestVisit",
     "User",

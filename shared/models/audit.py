@@ -12,6 +12,7 @@ class AuditEntry(Base):
     """One line of the trail, written in the transaction of the move it tells of: ids and field names, never values.
 
     ``actor_user_id`` is set for a user, ``actor_invite_id`` for a company's answer, neither for the product itself.
+    ``about_kind`` and ``about_id`` name what an administrator changed: a company, hunt group, user, language or clinic.
     """
 
     __tablename__ = "audit_entry"
@@ -30,3 +31,5 @@ class AuditEntry(Base):
     from_state: Mapped[str | None] = mapped_column(text(40))
     to_state: Mapped[str | None] = mapped_column(text(40))
     fields: Mapped[list[str]] = mapped_column(JSON, default=list)
+    about_kind: Mapped[str | None] = mapped_column(text(40))
+    about_id: Mapped[int | None]

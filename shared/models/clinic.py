@@ -58,6 +58,21 @@ class User(Base):
     created_at: Mapped[datetime]
 
 
+class PasswordLink(Base):
+    """A mailed link that lets one person set a password, once, until ``expires_at``. ``link_id`` is public; the
+    signature is the secret."""
+
+    __tablename__ = "password_link"
+    __table_args__ = (UniqueConstraint("link_id"),)
+
+    id: Mapped[Pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    link_id: Mapped[str] = mapped_column(text(20))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class UserSession(Base):
     """One login. The browser holds the token, this row its hash; without the row the token opens nothing."""
 

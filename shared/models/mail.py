@@ -13,6 +13,7 @@ from shared.states import MailKind, MailState
 class Mail(Base):
     """A mail to be sent or sent. It holds what the mail is about, no body and no link.
 
+    Mails about a request have ``request_id``, those to a person of the clinic about a password ``password_link_id``.
     ``dedupe_key`` makes one event cause one mail. ``message_id`` (the part before the @) is fixed, so that a repeat
     after a crash is recognised by the reader's mail program. ``lease_owner`` is the worker that holds it until
     ``lease_until``; ``in_doubt`` means that a try ended unheard of (its worker died, or its connection broke off),
@@ -36,7 +37,8 @@ class Mail(Base):
     id: Mapped[Pk]
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
     kind: Mapped[MailKind] = mapped_column(choice(MailKind))
-    request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("request.id"))
+    password_link_id: Mapped[int | None] = mapped_column(ForeignKey("password_link.id"))
     invite_id: Mapped[int | None] = mapped_column(ForeignKey("invite.id"))
     invite_address_id: Mapped[int | None] = mapped_column(ForeignKey("invite_address.id"))
     recipient: Mapped[str] = mapped_column(text(254))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,7 @@ class Request(Base):
     """A request and the part of its offer that all its visits share, as told to the companies.
 
     The offer is kept here because a visit may change later, and a mail about the old date must still name it.
+    ``picks`` are the companies and groups ticked on the form (None: the request is older than this column).
     """
 
     __tablename__ = "request"
@@ -31,10 +32,11 @@ class Request(Base):
     deadline: Mapped[datetime]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    picks: Mapped[list[str] | None] = mapped_column(JSON)
 
 
 class RequestVisit(Base):
-    """One visit of the offer, as told."""
+    """One visit of the offer, as told. ``left_at``: when it left an accepted request, which lives on with the rest."""
 
     __tablename__ = "request_visit"
 
@@ -46,11 +48,13 @@ class RequestVisit(Base):
     time_zone: Mapped[str] = mapped_column(text(60))
     visit_type: Mapped[VisitType] = mapped_column(choice(VisitType))
     provider_name: Mapped[str] = mapped_column(text(120))
+    left_at: Mapped[datetime | None]
 
 
 class Invite(Base):
     """One company's copy of a request and its answer. ``guest_id`` names the winner's link into the meeting.
 
+    ``calendar_sequence`` rises with every change that the winner's calendar has to learn, its cancellation included.
     The partial unique index is the second wall behind the conditional write that decides who wins.
     """
 
@@ -76,6 +80,7 @@ class Invite(Base):
     responder: Mapped[str] = mapped_column(text(120), default="")
     answered_at: Mapped[datetime | None]
     decline_reason: Mapped[str] = mapped_column(text(300), default="")
+    calendar_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class InviteAddress(Base):

@@ -1,12 +1,12 @@
 """Appointments, their visits, and the confirmations that made them."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base, Pk, choice, text
-from shared.states import VisitStatus, VisitType
+from shared.states import Frequency, VisitStatus, VisitType
 
 
 class Appointment(Base):
@@ -27,10 +27,31 @@ class Appointment(Base):
     created_at: Mapped[datetime]
 
 
+class Recurrence(Base):
+    """The rule that a series follows from ``first_on`` on; a change for "this and following" begins a new one.
+
+    ``weekdays`` (0 is Monday) belong to a weekly rule, ``month_day`` to a monthly one: 29 to 31 mean the last day of a
+    shorter month. A rule ends after ``count`` dates or on ``until_on``, whichever of the two is set.
+    """
+
+    __tablename__ = "recurrence"
+
+    id: Mapped[Pk]
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointment.id"), index=True)
+    frequency: Mapped[Frequency] = mapped_column(choice(Frequency))
+    weekdays: Mapped[list[int]] = mapped_column(JSON, default=list)
+    month_day: Mapped[int | None]
+    first_on: Mapped[date]
+    until_on: Mapped[date | None]
+    count: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
 class Visit(Base):
     """One meeting of one patient with one provider. ``request_id`` is the current request, if any was made.
 
     ``version`` rises with every change of the row. ``ends_at`` is stored so that both ends can be searched.
+    ``occurs_on`` is the date that the series' rule gave it, wherever it was moved since.
     """
 
     __tablename__ = "visit"
@@ -58,6 +79,10 @@ class Visit(Base):
     status: Mapped[VisitStatus] = mapped_column(choice(VisitStatus), default=VisitStatus.SCHEDULED)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
+    recurrence_id: Mapped[int | None] = mapped_column(ForeignKey("recurrence.id"))
+    occurs_on: Mapped[date | None]
+    cancelled_at: Mapped[datetime | None]
+    cancel_reason: Mapped[str | None] = mapped_column(text(300))
 
 
 class Confirmation(Base):

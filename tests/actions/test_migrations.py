@@ -78,6 +78,26 @@ def test_every_migration_leads_down_to_nothing_and_up_again_to_the_same() -> Non
     assert differences() == []
 
 
+def checks() -> dict[str, list[str]]:
+    """Every CHECK of every table, as the database understands it."""
+    looked = inspect(db.engine)
+    return {
+        table: sorted(f"{check['name']} {check['sqltext']}" for check in looked.get_check_constraints(table))
+        for table in tables()
+    }
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_migrated_database_checks_and_finds_what_the_models_say() -> None:
+    migrated = shape(), checks()
+    with db.engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+    with db.engine.begin() as connection:
+        Base.metadata.create_all(connection)
+
+    assert (shape(), checks()) == migrated
+
+
 def test_migrating_a_migrated_database_changes_nothing_and_loses_nothing(world_on_either: World) -> None:
     world = world_on_either
     visit = world.book(ask=["Clearsign", "Northlight"])

@@ -13,12 +13,15 @@ MILLISECOND = timedelta(milliseconds=1)
 NEEDS_STATE = {
     MailKind.FILLED: RequestState.ACCEPTED,
     MailKind.CONFIRMATION: RequestState.ACCEPTED,
+    MailKind.UPDATED: RequestState.ACCEPTED,
     MailKind.CLINIC_ACCEPTED: RequestState.ACCEPTED,
     MailKind.CLINIC_CONFIRMATION_BOUNCED: RequestState.ACCEPTED,
     MailKind.CLINIC_ALL_DECLINED: RequestState.ALL_DECLINED,
     MailKind.CLINIC_EXPIRED: RequestState.EXPIRED,
     MailKind.CLINIC_UNDELIVERABLE: RequestState.UNDELIVERABLE,
 }
+ALWAYS_GO = {MailKind.CANCELLATION, MailKind.WITHDRAWN}
+WITHOUT_REQUEST = {MailKind.USER_INVITE, MailKind.PASSWORD_RESET}
 CLINIC_MAIL = [kind for kind in MailKind if kind.startswith("clinic_")]
 
 
@@ -51,7 +54,7 @@ def test_an_invite_does_not_follow_a_company_that_answered_already_from_another_
 def test_every_other_mail_leaves_only_while_its_news_is_true_however_late(
     kind: MailKind, needed: RequestState, state: RequestState
 ) -> None:
-    answer = Answer.ACCEPTED if kind is MailKind.CONFIRMATION else None
+    answer = Answer.ACCEPTED if kind in {MailKind.CONFIRMATION, MailKind.UPDATED} else None
     for moment in (DEADLINE - MILLISECOND, DEADLINE, DEADLINE + timedelta(days=2)):
         assert pointless(kind, state, answer=answer, now=moment) == (state is not needed)
 
@@ -68,4 +71,10 @@ def test_news_to_the_clinic_is_dropped_once_no_visit_points_to_the_request_any_m
 
 
 def test_every_kind_of_mail_has_a_rule() -> None:
-    assert set(NEEDS_STATE) | {MailKind.INVITE} == set(MailKind)
+    assert set(NEEDS_STATE) | {MailKind.INVITE} | ALWAYS_GO | WITHOUT_REQUEST == set(MailKind)
+
+
+@pytest.mark.parametrize("kind", sorted(ALWAYS_GO))
+@pytest.mark.parametrize("state", RequestState)
+def test_that_it_is_over_is_told_however_late(kind: MailKind, state: RequestState) -> None:
+    assert not pointless(kind, state, is_current=False, now=DEADLINE + timedelta(days=2))
