@@ -31,6 +31,7 @@ class AuditEvent(StrEnum):
     CLINIC_CREATED = "clinic_created"
     SETTINGS_CHANGED = "settings_changed"
     LANGUAGE_ADDED = "language_added"
+    LANGUAGE_CHANGED = "language_changed"
     LANGUAGE_REMOVED = "language_removed"
     COMPANY_ADDED = "company_added"
     COMPANY_CHANGED = "company_changed"

@@ -16,5 +16,9 @@ class NotFoundError(DomainError):
         super().__init__(sentence)
 
 
+class UnchangeableError(DomainError):
+    """A visit that can't be changed (any more): cancelled, begun or over."""
+
+
 class SettingsError(Exception):
     """The environment does not describe a runnable product; the message lists every fault at once."""

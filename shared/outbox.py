@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from shared.models import Clinic, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
 from shared.states import MailEvent, MailKind, MailState, next_mail_state
 
+TO_USERS = (MailKind.USER_INVITE, MailKind.PASSWORD_RESET)
+"""Mails to one person of the clinic about a password, not about a request."""
+
 
 def queue_to_company(
     session: Session,
@@ -65,10 +68,15 @@ def queue_to_user(session: Session, kind: MailKind, user: User, link: PasswordLi
         kind,
         clinic_id=user.clinic_id,
         recipient=user.email,
-        key=f"{kind}:{link.link_id}",
+        key=user_mail_key(kind, link),
         password_link_id=link.id,
         now=now,
     )
+
+
+def user_mail_key(kind: MailKind, link: PasswordLink) -> str:
+    """The dedupe key of a password link's mail, by which it is found again."""
+    return f"{kind}:{link.link_id}"
 
 
 def clinic_recipients(session: Session, request: Request) -> list[str]:

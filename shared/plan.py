@@ -1,38 +1,35 @@
-"""What a filled-in visit form would become: who would be asked, until when, and what stands against it.
+"""What a filled-in visit form would become: which visits, who would be asked, until when, and what stands against it.
 
 Preview and Confirm make the same plan, the first to show it, the second inside its transaction to act on it.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import times
-from shared.models import (
-    Clinic,
-    ClinicLanguage,
-    Company,
-    CompanyAddress,
-    CompanyLanguage,
-    HuntGroup,
-    HuntGroupMember,
-    User,
-    Visit,
-)
+from shared.choices import CompanyPlan, find_language, resolve_picks
+from shared.models import Clinic, ClinicLanguage, User, Visit
+from shared.repeat import MOST_VISITS, Repeat
 from shared.rules import Scope, deadline_for
-from shared.states import Role, VisitStatus, VisitType
+from shared.states import Frequency, Role, VisitStatus, VisitType
 
 MAX_DURATION = timedelta(hours=8)
+MOST_OVERLAPS = 5
+
+FIELD_NAMES = {"provider_id": "provider", "day": "date", "wall": "start_time", "duration_minutes": "duration",
+               "language_tag": "language", "picks": "interpreter"}  # fmt: skip
+"""What the form, the messages and the trail call those values whose name is another."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitDraft:
-    """The visit form's values. ``wall`` is wall time on ``day`` in the clinic's zone; ``picks`` are ticked choices."""
+    """The visit form's values. ``wall`` is wall time on ``day`` in the visit's zone; ``picks`` are ticked choices."""
 
     patient_name: str
     patient_contact: str
@@ -45,34 +42,49 @@ class VisitDraft:
     language_tag: str
     picks: tuple[str, ...]
     notes: str
+    repeat: Repeat | None = None
 
     def digest(self) -> str:
         """A hash of the content: the same for the same values, whatever their order on the page."""
         content = asdict(self) | {"picks": sorted(self.picks)}
         return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
 
-
-@dataclass(frozen=True, slots=True)
-class CompanyPlan:
-    """A company that would be asked; ``address_ids`` and ``emails`` go in step."""
-
-    id: int
-    name: str
-    phone: str
-    time_zone: str
-    address_ids: tuple[int, ...]
-    emails: tuple[str, ...]
+    def differs_from(self, other: "VisitDraft") -> tuple[str, ...]:
+        """The names of the fields whose values differ."""
+        return tuple(
+            FIELD_NAMES.get(part.name, part.name)
+            for part in fields(self)
+            if _comparable(getattr(self, part.name)) != _comparable(getattr(other, part.name))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One tick box under Interpreter. ``why_not`` says why it can't be ticked; empty if it can."""
+class Slot:
+    """One visit's place in time. ``occurs_on`` is the date that the series' rule gave, None outside a series;
+    ``moved``: daylight saving skips its wall time there, so it begins later by the gap."""
 
-    value: str
-    label: str
-    detail: str
-    why_not: str
+    occurs_on: date | None
+    starts_at: datetime
+    ends_at: datetime
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks, of whom, until when."""
+
+    language_tag: str
+    language_name: str
+    language_short_name: str
+    notes: str
+    picks: tuple[str, ...]
     companies: tuple[CompanyPlan, ...]
+    deadline: datetime
+
+    @property
+    def asks(self) -> tuple[str, tuple[int, ...], str]:
+        """What makes two questions one: language, companies and notes."""
+        return self.language_tag, tuple(sorted(company.id for company in self.companies)), self.notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +93,7 @@ class VisitPlan:
 
     draft: VisitDraft
     time_zone: str
-    starts_at: datetime
-    ends_at: datetime
+    slots: tuple[Slot, ...]
     provider_name: str
     language_name: str
     language_short_name: str
@@ -92,83 +103,43 @@ class VisitPlan:
     notices: tuple[str, ...] = ()
 
     @property
+    def starts_at(self) -> datetime:
+        """The first visit's start."""
+        return self.slots[0].starts_at
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first visit's end."""
+        return self.slots[0].ends_at
+
+    @property
     def company_ids(self) -> tuple[int, ...]:
         """Who would be asked, in a stable order: what a preview promised and Confirm compares."""
         return tuple(sorted(company.id for company in self.companies))
 
 
-def find_language(session: Session, clinic_id: int, tag: str) -> ClinicLanguage | None:
-    """The clinic's language with this tag; None for anything else, also for what no database takes as text."""
-    return session.get(ClinicLanguage, (clinic_id, tag)) if tag.isprintable() else None
-
-
-def interpreter_choices(session: Session, clinic_id: int, language_tag: str) -> list[Choice]:
-    """Groups, then companies of the clinic for a language, as tick boxes. Suspended companies are not offered."""
-    companies = {company.id: company for company in _companies(session, clinic_id, language_tag) if company.accredited}
-    plans = _company_plans(session, companies.values())
-    groups = session.scalars(
-        select(HuntGroup)
-        .where(HuntGroup.clinic_id == clinic_id, HuntGroup.language_tag == language_tag)
-        .order_by(HuntGroup.name)
-    ).all()
-    choices = []
-    for group in groups:
-        members = tuple(plans[company_id] for company_id in _members(session, group.id) if company_id in plans)
-        usable = tuple(member for member in members if member.address_ids)
-        choices.append(
-            Choice(
-                value=f"group:{group.id}",
-                label=group.name,
-                detail="Group: " + ", ".join(member.name for member in usable) if usable else "Group",
-                why_not="" if usable else "No company of this group can be asked now.",
-                companies=usable,
-            )
-        )
-    return choices + [
-        Choice(
-            value=f"company:{plan.id}",
-            label=plan.name,
-            detail="",
-            why_not="" if plan.address_ids else f"No working mail address. Call {plan.phone}.",
-            companies=(plan,) if plan.address_ids else (),
-        )
-        for plan in sorted(plans.values(), key=lambda plan: plan.name)
-    ]
-
-
 def make_plan(session: Session, scope: Scope, draft: VisitDraft, *, now: datetime) -> VisitPlan:
     """Plan a visit of the scope's clinic: ``errors`` stand against it, ``notices`` are worth knowing."""
     clinic = session.get_one(Clinic, scope.clinic_id)
-    placed = times.place(draft.day, draft.wall, clinic.time_zone)
-    starts_at, ends_at = placed.instant, placed.instant + timedelta(minutes=draft.duration_minutes)
     errors: dict[str, str] = {}
     notices: list[str] = []
-    if placed.kind is times.LocalKind.SKIPPED:
-        errors["start_time"] = "The clock jumps over this time on that day. Choose an earlier or a later one."
-    elif starts_at <= now:
-        errors["start_time"] = f"That time has passed in {times.city(clinic.time_zone)}. Choose a later one."
-    elif placed.kind is times.LocalKind.AMBIGUOUS:
-        notices.append(
-            f"The clock goes back on that day and {draft.wall:%H:%M} comes twice. "
-            f"The visit takes the first, {times.zone_text(starts_at, clinic.time_zone)}."
-        )
-    provider = _provider(session, scope, draft.provider_id)
+    slots = _slots(draft, clinic.time_zone, errors, notices, now)
+    provider = find_provider(session, scope, draft.provider_id)
     if provider is None:
         errors["provider"] = "Choose a provider from the list."
     elif "start_time" not in errors:
-        notices += _overlaps(session, provider, starts_at, ends_at, clinic.time_zone)
-    language, companies = _interpreters(session, clinic, draft, errors)
+        notices += overlaps(session, provider, slots, clinic.time_zone)
+    language, companies = interpreters(session, clinic, draft, errors)
     return VisitPlan(
         draft=draft,
         time_zone=clinic.time_zone,
-        starts_at=starts_at,
-        ends_at=ends_at,
+        slots=slots,
         provider_name=provider.name if provider else "",
         language_name=language.name if language else "",
         language_short_name=language.short_name if language else "",
         companies=companies,
         deadline=(
-            deadline_for(confirmed_at=now, invite_duration=clinic.invite_duration, next_start=starts_at)
+            deadline_for(confirmed_at=now, invite_duration=clinic.invite_duration, next_start=slots[0].starts_at)
             if companies
             else None
         ),
@@ -185,30 +156,67 @@ def providers(session: Session, scope: Scope) -> list[User]:
     return list(session.scalars(found.order_by(User.name)))
 
 
-def _provider(session: Session, scope: Scope, provider_id: int) -> User | None:
+def find_provider(session: Session, scope: Scope, provider_id: int) -> User | None:
+    """The provider with this id, if the scope may book for it."""
     return next((user for user in providers(session, scope) if user.id == provider_id), None)
 
 
-def _overlaps(session: Session, provider: User, starts_at: datetime, ends_at: datetime, zone: str) -> list[str]:
-    """A provider in two places is a warning, not an error: the clinic may mean it."""
+def slot_on(day: date, wall: time, zone: str, duration_minutes: int, *, occurs_on: date | None) -> Slot:
+    """The place in time of a visit on a day; a skipped wall time begins later by the gap."""
+    placed = times.place(day, wall, zone)
+    ends_at = placed.instant + timedelta(minutes=duration_minutes)
+    return Slot(occurs_on, placed.instant, ends_at, moved=placed.kind is times.LocalKind.SKIPPED)
+
+
+def repeat_error(repeat: Repeat, first_on: date, dates: Sequence[date], *, must_begin: bool) -> str:
+    """What is wrong with a rule that begins on a date; empty if nothing is."""
+    if repeat.frequency is Frequency.WEEKLY and not repeat.weekdays:
+        return "Choose at least one day of the week."
+    if repeat.until is not None and repeat.until < first_on:
+        return "The last date is before the first one. Choose a later one."
+    if not dates:
+        return "This rule gives no date. Choose another end."
+    if must_begin and dates[0] != first_on:
+        return f"The first date is a {times.DAY_NAMES[first_on.weekday()]}. Tick that day too, or choose another date."
+    if len(dates) > MOST_VISITS:
+        return f"At most {MOST_VISITS} visits. Choose an earlier end or a smaller number."
+    return ""
+
+
+def overlaps(
+    session: Session, provider: User, slots: Sequence[Slot], zone: str, *, without: frozenset[int] = frozenset()
+) -> list[str]:
+    """A provider in two places is a warning, not an error: the clinic may mean it. ``without`` are visits that move."""
+    if not slots:
+        return []
+    first, last = min(slot.starts_at for slot in slots), max(slot.ends_at for slot in slots)
     others = session.scalars(
         select(Visit)
         .where(
             Visit.provider_id == provider.id,
             Visit.status == VisitStatus.SCHEDULED,
-            Visit.starts_at < ends_at,
-            Visit.starts_at > starts_at - MAX_DURATION,
-            Visit.ends_at > starts_at,
+            Visit.starts_at < last,
+            Visit.starts_at > first - MAX_DURATION,
         )
         .order_by(Visit.starts_at)
     ).all()
-    return [
-        f"{provider.name} already has a visit at that time: {times.span_text(other.starts_at, other.ends_at, zone)}."
+    met = [
+        other
         for other in others
+        if other.id not in without
+        and any(other.starts_at < slot.ends_at and other.ends_at > slot.starts_at for slot in slots)
     ]
+    dated = len(slots) > 1
+    said = [
+        f"{provider.name} already has a visit at that time: "
+        + (f"{times.date_text(other.starts_at, zone)}, " if dated else "")
+        + f"{times.span_text(other.starts_at, other.ends_at, zone)}."
+        for other in met[:MOST_OVERLAPS]
+    ]
+    return said + ([f"And at {len(met) - MOST_OVERLAPS} more of these times."] if len(met) > MOST_OVERLAPS else [])
 
 
-def _interpreters(
+def interpreters(
     session: Session, clinic: Clinic, draft: VisitDraft, errors: dict[str, str]
 ) -> tuple[ClinicLanguage | None, tuple[CompanyPlan, ...]]:
     """The language and the companies that the draft asks, each company once however many groups name it."""
@@ -226,67 +234,39 @@ def _interpreters(
     if not draft.picks:
         errors["interpreter"] = "Choose at least one company or group to ask, or choose no language."
         return language, ()
-    choices = {choice.value: choice for choice in interpreter_choices(session, clinic.id, language.tag)}
-    problems = [
-        _why_not(session, clinic.id, pick, choices.get(pick), language.name)
-        for pick in draft.picks
-        if pick not in choices or choices[pick].why_not
-    ]
+    companies, problems = resolve_picks(session, clinic.id, draft.picks, language)
     if problems:
-        errors["interpreter"] = " ".join(dict.fromkeys(problems))
+        errors["interpreter"] = " ".join(problems)
         return language, ()
-    asked = {company.id: company for pick in draft.picks for company in choices[pick].companies}
-    return language, tuple(asked.values())
+    return language, companies
 
 
-def _why_not(session: Session, clinic_id: int, pick: str, choice: Choice | None, language_name: str) -> str:
-    """Why a tick that is not (or no longer) on offer can't be asked; another clinic's is simply not on the list."""
-    if choice is not None:
-        return f"{choice.label}: {choice.why_not}"
-    kind, _, number = pick.partition(":")
-    company = None
-    if kind == "company" and number.isascii() and number.isdigit() and len(number) < 19:
-        company = session.scalar(select(Company).where(Company.id == int(number), Company.clinic_id == clinic_id))
-    if company is None:
-        return "One of the interpreters chosen is not on the list any more. Choose again."
-    if not company.accredited:
-        return f"{company.name} is suspended and can't be asked. Choose another."
-    return f"{company.name} does not interpret {language_name}. Choose another."
+def _slots(draft: VisitDraft, zone: str, errors: dict[str, str], notices: list[str], now: datetime) -> tuple[Slot, ...]:
+    """The visits' places in time, at least one; what stands against them goes to ``errors``."""
+    first = slot_on(draft.day, draft.wall, zone, draft.duration_minutes, occurs_on=None)
+    if first.moved and draft.repeat is None:
+        errors["start_time"] = "The clock jumps over this time on that day. Choose an earlier or a later one."
+    elif first.starts_at <= now:
+        errors["start_time"] = f"That time has passed in {times.city(zone)}. Choose a later one."
+    elif times.place(draft.day, draft.wall, zone).kind is times.LocalKind.AMBIGUOUS:
+        notices.append(twice_notice(draft.wall, first.starts_at, zone))
+    if draft.repeat is None:
+        return (first,)
+    dates = draft.repeat.dates(draft.day)
+    problem = repeat_error(draft.repeat, draft.day, dates, must_begin=True)
+    if problem:
+        errors["repeat"] = problem
+        return (first,)
+    return tuple(slot_on(day, draft.wall, zone, draft.duration_minutes, occurs_on=day) for day in dates)
 
 
-def _companies(session: Session, clinic_id: int, language_tag: str) -> Sequence[Company]:
-    return session.scalars(
-        select(Company)
-        .join(CompanyLanguage, CompanyLanguage.company_id == Company.id)
-        .where(Company.clinic_id == clinic_id, CompanyLanguage.tag == language_tag)
-    ).all()
+def twice_notice(wall: time, starts_at: datetime, zone: str) -> str:
+    """Says which of two instants a wall time means that the clock shows twice."""
+    return (
+        f"The clock goes back on that day and {wall:%H:%M} comes twice. "
+        f"The visit takes the first, {times.zone_text(starts_at, zone)}."
+    )
 
 
-def _company_plans(session: Session, companies: Iterable[Company]) -> dict[int, CompanyPlan]:
-    found = {company.id: company for company in companies}
-    addresses: dict[int, list[CompanyAddress]] = {company_id: [] for company_id in found}
-    for address in session.scalars(
-        select(CompanyAddress)
-        .where(CompanyAddress.company_id.in_(found), CompanyAddress.refused_at.is_(None))
-        .order_by(CompanyAddress.id)
-    ):
-        addresses[address.company_id].append(address)
-    return {
-        company.id: CompanyPlan(
-            id=company.id,
-            name=company.name,
-            phone=company.phone,
-            time_zone=company.time_zone,
-            address_ids=tuple(address.id for address in addresses[company.id]),
-            emails=tuple(address.email for address in addresses[company.id]),
-        )
-        for company in found.values()
-    }
-
-
-def _members(session: Session, group_id: int) -> Sequence[int]:
-    return session.scalars(
-        select(HuntGroupMember.company_id)
-        .where(HuntGroupMember.hunt_group_id == group_id)
-        .order_by(HuntGroupMember.position, HuntGroupMember.company_id)
-    ).all()
+def _comparable(value: object) -> object:
+    return sorted(value) if isinstance(value, tuple) else value

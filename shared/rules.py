@@ -1,6 +1,6 @@
 """The product's rules that need no database: pure functions of values. Instants are aware UTC."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +20,10 @@ JOIN_OPENS = timedelta(minutes=15)
 JOIN_CLOSES = timedelta(minutes=30)
 NONCE_YOUNGEST = timedelta(seconds=1.5)
 NONCE_OLDEST = timedelta(hours=24)
+INVITATION_HOLDS = timedelta(hours=72)
+RESET_HOLDS = timedelta(hours=1)
+PASSWORD_MAILS_PER_HOUR = 3
+"""To one person: nobody's mailbox is flooded by asking again and again."""
 
 WITHDRAWN_STATES = frozenset({RequestState.WITHDRAWN, RequestState.CANCELLED, RequestState.HANDED_BACK})
 CLOSED_STATES = frozenset({RequestState.ALL_DECLINED, RequestState.EXPIRED, RequestState.UNDELIVERABLE})
@@ -43,6 +47,11 @@ class Scope:
         """Staff read; everybody else books."""
         return self.role is not Role.STAFF
 
+    @property
+    def may_administer(self) -> bool:
+        """Admins alone change settings, languages, companies, hunt groups and users."""
+        return self.role is Role.ADMIN
+
 
 def deadline_for(*, confirmed_at: datetime, invite_duration: timedelta, next_start: datetime) -> datetime:
     """Until when companies may answer: the clinic's invite duration, but never past the next visit's start.
@@ -50,14 +59,25 @@ def deadline_for(*, confirmed_at: datetime, invite_duration: timedelta, next_sta
     A whole minute (the next one, if Confirm fell between two), because that is what mails print: the instant
     printed is the instant enforced.
     """
-    until = confirmed_at + invite_duration
+    return min(_whole_minute(confirmed_at + invite_duration), next_start)
+
+
+def _whole_minute(until: datetime) -> datetime:
     whole = until.replace(second=0, microsecond=0)
-    return min(whole if whole == until else whole + timedelta(minutes=1), next_start)
+    return whole if whole == until else whole + timedelta(minutes=1)
 
 
 def can_answer(state: RequestState, deadline: datetime, *, now: datetime) -> bool:
     """A request can be answered while it is pending and now < deadline."""
     return state is RequestState.PENDING and now < deadline
+
+
+def lost_all_to_come(visits: Iterable[tuple[datetime | None, datetime]]) -> bool:
+    """Whether an accepted request has lost all that was still to come, from (left_at, ends_at) of each of its visits:
+    what it keeps was past by then and is history, and its links are dead."""
+    found = tuple(visits)
+    last = max((left_at for left_at, _ends_at in found if left_at is not None), default=None)
+    return last is not None and all(left_at is not None or ends_at <= last for left_at, ends_at in found)
 
 
 class InviteCase(StrEnum):
@@ -128,6 +148,31 @@ def deadline_event(invites: Sequence[InviteStanding]) -> RequestEvent:
     if any(invite.answer is not None for invite in invites):
         return RequestEvent.EXPIRE
     return RequestEvent.LAST_BOUNCE
+
+
+class UserState(StrEnum):
+    """How somebody of the clinic stands: INVITED has not chosen a password yet."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    DEACTIVATED = "deactivated"
+
+
+def user_state(*, active: bool, has_password: bool) -> UserState:
+    """Deactivated comes first: whether there is a password no longer matters then."""
+    if not active:
+        return UserState.DEACTIVATED
+    return UserState.ACTIVE if has_password else UserState.INVITED
+
+
+def password_link_expiry(*, created_at: datetime, invited: bool) -> datetime:
+    """Until when a mailed link can set a password: 72 hours for an invitation, one for a reset. A whole minute."""
+    return _whole_minute(created_at + (INVITATION_HOLDS if invited else RESET_HOLDS))
+
+
+def password_link_holds(*, active: bool, used_at: datetime | None, expires_at: datetime, now: datetime) -> bool:
+    """A link sets a password once, while now < expires_at, for somebody who is not deactivated."""
+    return active and used_at is None and now < expires_at
 
 
 class JoinWindow(StrEnum):

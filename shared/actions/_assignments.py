@@ -20,7 +20,8 @@ def winner_of(session: Session, request_id: int) -> Invite | None:
 
 
 def end_assignment(session: Session, request: Request, *, now: datetime) -> None:
-    """After an accepted request was withdrawn: a cancellation to each address that was told of the assignment.
+    """After an accepted request was withdrawn, or lost all that was to come: a cancellation to each address that was
+    told of the assignment.
 
     What has not left is dropped. What a worker holds may be leaving: the worker settles that when it comes back.
     """

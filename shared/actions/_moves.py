@@ -2,14 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy import CursorResult, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from shared import outbox
 from shared.audit import SYSTEM, Actor, AuditEvent, record
 from shared.errors import NotFoundError
 from shared.models import Invite, InviteAddress, Mail, Request, RequestVisit
-from shared.rules import WITHDRAWN_STATES, InviteStanding, can_answer, closing_event, deadline_event
+from shared.rules import (
+    WITHDRAWN_STATES,
+    InviteStanding,
+    can_answer,
+    closing_event,
+    deadline_event,
+    lost_all_to_come,
+)
 from shared.states import (
     Answer,
     MailEvent,
@@ -119,10 +126,17 @@ def settle_invites(session: Session, request: Request, *, now: datetime) -> None
     for mail in outbox.mails_of(session, request.id, MailKind.INVITE):
         if mail.state is MailState.QUEUED and mail.lease_owner is None:
             outbox.move_mail(mail, MailEvent.DROP, now=now)
-            if mail.in_doubt:
-                follow_up(session, request, mail, now=now)
+            after_drop(session, request, mail, now=now)
         elif mail.state is MailState.SENT:
             follow_up(session, request, mail, now=now)
+
+
+def after_drop(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
+    """A mail was dropped before it left: tell its reader what it would have told, or made needless to tell."""
+    if mail.in_doubt or mail.kind is MailKind.FILLED:
+        follow_up(session, request, mail, now=now)
+    elif mail.kind is MailKind.INVITE:
+        _tell_of_earlier(session, request, mail, now)
 
 
 def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
@@ -132,10 +146,19 @@ def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) 
         return
     address = session.get_one(InviteAddress, mail.invite_address_id)
     invite = session.get_one(Invite, address.invite_id)
-    if mail.kind is MailKind.INVITE and invite.answer is None:
+    if mail.kind in {MailKind.INVITE, MailKind.FILLED} and invite.answer is None:
         _tell_who_was_asked(session, request, invite, address, now)
-    elif mail.kind in {MailKind.CONFIRMATION, MailKind.UPDATED} and request.state in WITHDRAWN_STATES:
+    elif mail.kind in {MailKind.CONFIRMATION, MailKind.UPDATED} and is_over(session, request):
         outbox.queue_once_to_company(session, MailKind.CANCELLATION, request, address, now=now)
+
+
+def is_over(session: Session, request: Request) -> bool:
+    """Whether a winner holds nothing of the request any more: withdrawn, or all that was to come has left it."""
+    session.flush()
+    offer = session.execute(
+        select(RequestVisit.left_at, RequestVisit.ends_at).where(RequestVisit.request_id == request.id)
+    )
+    return request.state in WITHDRAWN_STATES or lost_all_to_come((left_at, ends_at) for left_at, ends_at in offer)
 
 
 def _tell_who_was_asked(
@@ -153,7 +176,8 @@ def _tell_who_was_asked(
 
 
 def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
-    """Whether the company has an invite of a later request about a visit of this one."""
+    """Whether an invite of a later request about a visit of this one has left for the company, or will."""
+    session.flush()
     later = aliased(RequestVisit)
     return bool(
         session.scalar(
@@ -164,10 +188,46 @@ def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
                     later.request_id > request.id,
                     Invite.request_id == later.request_id,
                     Invite.company_id == company_id,
+                    Mail.invite_id == Invite.id,
+                    Mail.kind == MailKind.INVITE,
+                    Mail.state.in_((MailState.QUEUED, MailState.SENT)),
                 )
             )
         )
     )
+
+
+def _tell_of_earlier(session: Session, request: Request, dropped: Mail, now: datetime) -> None:
+    """The invite that was to take the place of an earlier one never left: its company holds the earlier one still, and
+    was told nothing when that one was withdrawn, because it was asked anew.
+
+    Locks the earlier request after the later one. Nobody waits for them the other way round: no visit points to a
+    withdrawn request any more.
+    """
+    earlier, company_id = aliased(RequestVisit), session.get_one(Invite, dropped.invite_id).company_id
+    found = (
+        select(InviteAddress.id, Request.id)
+        .join(Invite, Invite.id == InviteAddress.invite_id)
+        .join(Request, Request.id == Invite.request_id)
+        .join(Mail, Mail.invite_address_id == InviteAddress.id)
+        .join(earlier, earlier.request_id == Request.id)
+        .join(RequestVisit, RequestVisit.visit_id == earlier.visit_id)
+        .where(
+            RequestVisit.request_id == request.id,
+            Request.id < request.id,
+            Request.state.in_(WITHDRAWN_STATES),
+            Invite.company_id == company_id,
+            Invite.answer.is_(None),
+            Mail.kind == MailKind.INVITE,
+            or_(Mail.state == MailState.SENT, Mail.in_doubt),
+        )
+        .order_by(Request.id, InviteAddress.id)
+        .distinct()
+    )
+    for address_id, request_id in session.execute(found).all():
+        address = session.get_one(InviteAddress, address_id)
+        before, invite = lock_request(session, request_id), session.get_one(Invite, address.invite_id)
+        _tell_who_was_asked(session, before, invite, address, now)
 
 
 def addresses_of(session: Session, invite_id: int) -> list[InviteAddress]:

@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.actions._moves import close_if_due, close_if_nobody_left, follow_up, lock_invites, lock_request
+from shared.actions._moves import (
+    after_drop,
+    close_if_due,
+    close_if_nobody_left,
+    follow_up,
+    lock_invites,
+    lock_request,
+)
 from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
 from shared.models import CompanyAddress, InviteAddress, Mail, Request
@@ -115,8 +122,8 @@ def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
             return False
         request, mail = found
         outbox.move_mail(mail, MailEvent.DROP, now=now)
-        if request is not None and mail.in_doubt:
-            follow_up(session, request, mail, now=now)
+        if request is not None:
+            after_drop(session, request, mail, now=now)
         return True
 
 
@@ -159,9 +166,12 @@ def _mark_address(session: Session, mail: Mail, now: datetime) -> None:
     if mail.invite_address_id is None:
         return
     address_id = session.get_one(InviteAddress, mail.invite_address_id).company_address_id
-    address = session.get(CompanyAddress, address_id) if address_id else None
-    if address is not None and address.email == mail.recipient:
-        address.refused_at = now
+    # One statement, because an administrator may be removing the address at this moment: then there is none to mark.
+    session.execute(
+        update(CompanyAddress)
+        .where(CompanyAddress.id == address_id, CompanyAddress.email == mail.recipient)
+        .values(refused_at=now)
+    )
 
 
 def _record(session: Session, mail: Mail, what: AuditEvent, now: datetime) -> None:

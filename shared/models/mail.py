@@ -32,6 +32,7 @@ class Mail(Base):
         ),
         Index(None, "request_id"),
         Index(None, "invite_id"),
+        Index(None, "invite_address_id"),
     )
 
     id: Mapped[Pk]

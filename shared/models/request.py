@@ -1,6 +1,6 @@
 """One question to several companies: the request, the offer as it was told, and each company's copy."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
 from sqlalchemy import text as sql
@@ -18,7 +18,7 @@ class Request(Base):
     """
 
     __tablename__ = "request"
-    __table_args__ = (Index(None, "state", "deadline"), Index(None, "clinic_id"))
+    __table_args__ = (Index(None, "state", "deadline"), Index(None, "clinic_id", "state", "deadline"))
 
     id: Mapped[Pk]
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
@@ -36,7 +36,10 @@ class Request(Base):
 
 
 class RequestVisit(Base):
-    """One visit of the offer, as told. ``left_at``: when it left an accepted request, which lives on with the rest."""
+    """One visit of the offer, as told. ``left_at``: when it left an accepted request, which lives on with the rest.
+
+    ``recurrence_id`` and ``occurs_on`` are the visit's when it was told: a calendar entry keeps its rule.
+    """
 
     __tablename__ = "request_visit"
 
@@ -49,6 +52,8 @@ class RequestVisit(Base):
     visit_type: Mapped[VisitType] = mapped_column(choice(VisitType))
     provider_name: Mapped[str] = mapped_column(text(120))
     left_at: Mapped[datetime | None]
+    recurrence_id: Mapped[int | None] = mapped_column(ForeignKey("recurrence.id"))
+    occurs_on: Mapped[date | None]
 
 
 class Invite(Base):
@@ -62,6 +67,7 @@ class Invite(Base):
     __table_args__ = (
         UniqueConstraint("request_id", "company_id"),
         UniqueConstraint("guest_id"),
+        Index(None, "company_id", "answer", "request_id"),
         Index(
             "uq_invite_one_accepted",
             "request_id",
@@ -73,7 +79,7 @@ class Invite(Base):
 
     id: Mapped[Pk]
     request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
-    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"), index=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     position: Mapped[int]
     guest_id: Mapped[str] = mapped_column(text(20))
     answer: Mapped[Answer | None] = mapped_column(choice(Answer))

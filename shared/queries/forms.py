@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from shared import plan, times
+from shared import choices, plan, times
 from shared.db import reading
 from shared.models import Clinic, ClinicLanguage
 from shared.plan import VisitDraft, VisitPlan
@@ -22,12 +23,15 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class InterpreterChoice:
-    """One tick box under Interpreter; ``why_not`` is why it is greyed, empty if it is not."""
+    """One tick box under Interpreter; ``why_not`` is why it is greyed, empty if it is not. A change of a visit knows
+    more: ``kept`` stays ticked although nobody could choose it now, ``asked`` is what came of asking it already."""
 
     value: str
     label: str
     detail: str
     why_not: str
+    kept: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def visit_form(scope: Scope, zone: str, *, now: datetime) -> VisitFormChoices:
         ).all()
         return VisitFormChoices(
             providers=tuple(Option(str(user.id), user.name) for user in providers),
-            languages=tuple(Option(language.tag, _label(language)) for language in languages),
+            languages=tuple(Option(language.tag, language_label(language)) for language in languages),
             today=times.day_of(now, zone),
         )
 
@@ -64,14 +68,16 @@ def visit_form(scope: Scope, zone: str, *, now: datetime) -> VisitFormChoices:
 def interpreter_choices(scope: Scope, language_tag: str) -> InterpreterChoices:
     """Whom the clinic can ask for a language; empty for a language it does not have, and while dispatch is off."""
     with reading() as session:
-        language = plan.find_language(session, scope.clinic_id, language_tag)
+        language = choices.find_language(session, scope.clinic_id, language_tag)
         if language is None or not session.get_one(Clinic, scope.clinic_id).dispatch_enabled:
             return InterpreterChoices("", ())
-        choices = plan.interpreter_choices(session, scope.clinic_id, language_tag)
-        return InterpreterChoices(
-            language.name,
-            tuple(InterpreterChoice(c.value, c.label, c.detail, c.why_not) for c in choices),
-        )
+        return InterpreterChoices(language.name, choices_for(session, scope.clinic_id, language_tag))
+
+
+def choices_for(session: Session, clinic_id: int, language_tag: str) -> tuple[InterpreterChoice, ...]:
+    """The tick boxes for a language, in the caller's look at the database."""
+    found = choices.interpreter_choices(session, clinic_id, language_tag)
+    return tuple(InterpreterChoice(c.value, c.label, c.detail, c.why_not) for c in found)
 
 
 def plan_visit(scope: Scope, draft: VisitDraft, *, now: datetime) -> VisitPlan:
@@ -80,5 +86,6 @@ def plan_visit(scope: Scope, draft: VisitDraft, *, now: datetime) -> VisitPlan:
         return plan.make_plan(session, scope, draft, now=now)
 
 
-def _label(language: ClinicLanguage) -> str:
+def language_label(language: ClinicLanguage) -> str:
+    """A language as lists name it: American Sign Language (ASL)."""
     return language.name if language.name == language.short_name else f"{language.name} ({language.short_name})"

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared.db import reading
 from shared.mails import OfferVisit
 from shared.models import Appointment, Clinic, Company, Invite, InviteAddress, InviteOpening, Request
-from shared.queries._offers import offer_visits
+from shared.queries._offers import has_nothing_to_come, offer_visits
 from shared.queries.cards import reference_of
 from shared.rules import InviteCase, invite_case
 from shared.states import Answer
@@ -65,28 +67,36 @@ def invite_page(link: VerifiedLink, *, now: datetime) -> InvitePage | None:
         ).one_or_none()
         if row is None:
             return None
-        invite, _address, request, company, clinic, appointment, opening = row
-        case = invite_case(request.state, invite.answer, request.deadline, now=now)
-        won = case is InviteCase.WON
-        return InvitePage(
-            case=case,
-            declined=invite.answer is Answer.DECLINED and case in {InviteCase.DECLINED, InviteCase.CLOSED},
-            opened=opening is not None,
-            clinic_name=clinic.name,
-            contact_phone=clinic.contact_phone,
-            contact_email=clinic.contact_email,
-            company_name=company.name,
-            company_zone=company.time_zone,
-            reference=reference_of(appointment.number),
-            language_name=request.language_name,
-            language_short_name=request.language_short_name,
-            notes=request.notes,
-            visits=offer_visits(session, request.id),
-            deadline=request.deadline,
-            responder=invite.responder,
-            answered_at=invite.answered_at,
-            decline_reason=invite.decline_reason,
-            guest_id=invite.guest_id if won else "",
-            dial_in_number=clinic.dial_in_number if won else "",
-            pin=appointment.pin if won else "",
-        )
+        return _page(session, row, now)
+
+
+def _page(session: Session, row: Any, now: datetime) -> InvitePage:
+    """The page of a row; guest link, dial-in and PIN only for who holds something still to come."""
+    invite, _address, request, company, clinic, appointment, opening = row
+    case = invite_case(request.state, invite.answer, request.deadline, now=now)
+    offer = offer_visits(session, request.id)
+    if case is InviteCase.WON and has_nothing_to_come(offer):
+        case = InviteCase.WITHDRAWN
+    won = case is InviteCase.WON
+    return InvitePage(
+        case=case,
+        declined=invite.answer is Answer.DECLINED and case in {InviteCase.DECLINED, InviteCase.CLOSED},
+        opened=opening is not None,
+        clinic_name=clinic.name,
+        contact_phone=clinic.contact_phone,
+        contact_email=clinic.contact_email,
+        company_name=company.name,
+        company_zone=company.time_zone,
+        reference=reference_of(appointment.number),
+        language_name=request.language_name,
+        language_short_name=request.language_short_name,
+        notes=request.notes,
+        visits=tuple(visit for visit in offer if visit.left_at is None),
+        deadline=request.deadline,
+        responder=invite.responder,
+        answered_at=invite.answered_at,
+        decline_reason=invite.decline_reason,
+        guest_id=invite.guest_id if won else "",
+        dial_in_number=clinic.dial_in_number if won else "",
+        pin=appointment.pin if won else "",
+    )

@@ -8,19 +8,34 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from shared.db import reading
-from shared.mails import Letter
-from shared.models import Appointment, Clinic, Company, Invite, InviteAddress, Mail, Request, Visit
-from shared.queries._offers import offer_visits
+from shared.mails import Letter, OfferVisit, PasswordLetter
+from shared.models import (
+    Appointment,
+    Clinic,
+    Company,
+    Invite,
+    InviteAddress,
+    Mail,
+    PasswordLink,
+    Request,
+    User,
+    Visit,
+)
+from shared.queries._offers import has_nothing_to_come, offer_rules, offer_visits
 from shared.queries.cards import reference_of
-from shared.rules import is_pointless
-from shared.states import Answer, MailKind
+from shared.rules import is_pointless, password_link_holds
+from shared.states import Answer, MailKind, RequestState, VisitStatus
+
+Visits = tuple[OfferVisit, ...]
+ASSIGNING = frozenset({MailKind.CONFIRMATION, MailKind.UPDATED})
+"""What tells a company that visits are its own, with the ways into the meeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueLetter:
     """A mail about to leave; ``pointless`` means that it would say what is no longer so."""
 
-    letter: Letter
+    letter: Letter | PasswordLetter
     pointless: bool
 
 
@@ -37,23 +52,57 @@ def letter_of(mail_id: int, *, now: datetime) -> DueLetter | None:
             .where(Mail.id == mail_id)
         ).one_or_none()
         if row is None:
-            return None
+            return _password_letter(session, mail_id, now)
         mail, request, invite = row.Mail, row.Request, row.Invite
         pointless = is_pointless(
             mail.kind,
             state=request.state,
             deadline=request.deadline,
             answer=invite.answer if invite else None,
-            is_current=bool(session.scalar(select(exists().where(Visit.request_id == request.id)))),
+            is_current=_is_current(session, request.id),
             now=now,
         )
+        if mail.kind in ASSIGNING and has_nothing_to_come(offer_visits(session, request.id)):
+            pointless = True
         return DueLetter(_letter(session, row), pointless)
 
 
+def _password_letter(session: Session, mail_id: int, now: datetime) -> DueLetter | None:
+    """The letter of a mail that is about a password and no request."""
+    row = session.execute(
+        select(Mail, PasswordLink, User, Clinic)
+        .join(PasswordLink, PasswordLink.id == Mail.password_link_id)
+        .join(User, User.id == PasswordLink.user_id)
+        .join(Clinic, Clinic.id == Mail.clinic_id)
+        .where(Mail.id == mail_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    mail, link, user, clinic = row
+    letter = PasswordLetter(
+        kind=mail.kind,
+        recipient=mail.recipient,
+        message_id=mail.message_id,
+        created_at=mail.created_at,
+        clinic_name=clinic.name,
+        contact_phone=clinic.contact_phone,
+        contact_email=clinic.contact_email,
+        person=user.name,
+        link_id=link.link_id,
+        expires_at=link.expires_at,
+        time_zone=clinic.time_zone,
+    )
+    holds = password_link_holds(active=user.active, used_at=link.used_at, expires_at=link.expires_at, now=now)
+    return DueLetter(letter, pointless=not holds)
+
+
 def _letter(session: Session, row: Any) -> Letter:
-    """The letter of a row; what only the winner may read stays empty in all mails but its confirmation."""
+    """The letter of a row; what only the winner may read stays empty in all mails but its own."""
     mail, request, clinic, appointment, invite, company = row
-    won = mail.kind is MailKind.CONFIRMATION
+    won = mail.kind in ASSIGNING
+    assigned = won or mail.kind is MailKind.CANCELLATION
+    told = offer_visits(session, request.id)
+    held, left, past = _parted(told, ended=mail.kind is MailKind.CANCELLATION)
     return Letter(
         kind=mail.kind,
         recipient=mail.recipient,
@@ -66,7 +115,12 @@ def _letter(session: Session, row: Any) -> Letter:
         language_name=request.language_name,
         language_short_name=request.language_short_name,
         notes=request.notes,
-        visits=offer_visits(session, request.id),
+        visits=held,
+        left=left if assigned else (),
+        past=past,
+        rules=offer_rules(session, told) if assigned else {},
+        sequence=invite.calendar_sequence if assigned else 0,
+        called_off=request.state is RequestState.CANCELLED,
         deadline=request.deadline,
         asked=_count(session, request.id),
         declined=_count(session, request.id, Answer.DECLINED),
@@ -75,11 +129,31 @@ def _letter(session: Session, row: Any) -> Letter:
         company_zone=company.time_zone if company else "",
         responder=invite.responder if invite else "",
         link_id=_link_id(session, mail),
-        guest_id=invite.guest_id if won else "",
-        assignment_id=invite.id if won else 0,
+        guest_id=invite.guest_id if assigned else "",
+        assignment_id=invite.id if assigned else 0,
         dial_in_number=clinic.dial_in_number if won else "",
         pin=appointment.pin if won else "",
     )
+
+
+def _parted(told: Visits, *, ended: bool) -> tuple[Visits, Visits, Visits]:
+    """The visits that a mail is about, those that had left before, and those that stay as history.
+
+    A mail that ends an assignment is about what it took; if the request lives on with visits that were over by then,
+    that is what left it last.
+    """
+    held = tuple(visit for visit in told if visit.left_at is None)
+    left = tuple(visit for visit in told if visit.left_at is not None)
+    if not ended or not has_nothing_to_come(told):
+        return held, left, ()
+    last = max(visit.left_at for visit in left if visit.left_at is not None)
+    return tuple(v for v in left if v.left_at == last), tuple(v for v in left if v.left_at != last), held
+
+
+def _is_current(session: Session, request_id: int) -> bool:
+    """Whether a visit that is still to be points to the request; a cancelled one keeps its last request."""
+    found = exists().where(Visit.request_id == request_id, Visit.status == VisitStatus.SCHEDULED)
+    return bool(session.scalar(select(found)))
 
 
 def _count(session: Session, request_id: int, answer: Answer | None = None) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from shared.db import reading
 from shared.mails import OfferVisit
 from shared.models import Appointment, Clinic, Company, Invite, Request, User, Visit
-from shared.queries._offers import offer_visits
+from shared.queries._offers import has_nothing_to_come, offer_visits
 from shared.queries.cards import in_scope, reference_of
 from shared.rules import JOIN_CLOSES, JOIN_OPENS, InviteCase, JoinWindow, Scope, invite_case, join_window
 from shared.states import VisitStatus
@@ -97,7 +97,9 @@ def lobby(link: VerifiedLink, *, now: datetime) -> Lobby | ClosedLobby | None:
         if row is None:
             return None
         invite, request, company, clinic, appointment = row
-        if invite_case(request.state, invite.answer, request.deadline, now=now) is not InviteCase.WON:
+        case = invite_case(request.state, invite.answer, request.deadline, now=now)
+        offers = offer_visits(session, request.id)
+        if case is not InviteCase.WON or has_nothing_to_come(offers):
             return ClosedLobby(clinic.name, clinic.contact_phone, clinic.contact_email)
         return Lobby(
             clinic_name=clinic.name,
@@ -111,7 +113,8 @@ def lobby(link: VerifiedLink, *, now: datetime) -> Lobby | ClosedLobby | None:
             responder=invite.responder,
             visits=tuple(
                 LobbyVisit(offer, join_window(offer.starts_at, offer.ends_at, now=now))
-                for offer in offer_visits(session, request.id)
+                for offer in offers
+                if offer.left_at is None
             ),
             dial_in_number=clinic.dial_in_number,
             pin=appointment.pin,

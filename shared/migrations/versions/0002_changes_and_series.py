@@ -28,6 +28,43 @@ KINDS = (
 
 
 def upgrade() -> None:
+    _create_tables()
+    op.add_column("audit_entry", sa.Column("about_kind", sa.String(length=40), nullable=True))
+    op.add_column("audit_entry", sa.Column("about_id", BIG, nullable=True))
+    op.add_column("invite", sa.Column("calendar_sequence", BIG, server_default="0", nullable=False))
+    op.add_column("request", sa.Column("picks", sa.JSON(), nullable=True))
+    op.add_column("request_visit", sa.Column("left_at", sa.DateTime(timezone=True), nullable=True))
+    _add_reference("request_visit", "recurrence_id", "recurrence")
+    op.add_column("request_visit", sa.Column("occurs_on", sa.Date(), nullable=True))
+    _add_reference("visit", "recurrence_id", "recurrence")
+    op.add_column("visit", sa.Column("occurs_on", sa.Date(), nullable=True))
+    op.add_column("visit", sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("visit", sa.Column("cancel_reason", sa.String(length=300), nullable=True))
+    _add_reference("mail", "password_link_id", "password_link")
+    _change_mail(KINDS, request_id_nullable=True)
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM mail WHERE request_id IS NULL")
+    op.execute(f"DELETE FROM mail WHERE kind NOT IN {OLD_KINDS}")  # noqa: S608 - constants of this file
+    if not _is_sqlite():
+        _drop_column("mail", "password_link_id", "password_link")
+    _change_mail(OLD_KINDS, request_id_nullable=False)
+    for column in ("cancel_reason", "cancelled_at", "occurs_on"):
+        _drop_column("visit", column)
+    _drop_column("visit", "recurrence_id", "recurrence")
+    _drop_column("request_visit", "occurs_on")
+    _drop_column("request_visit", "recurrence_id", "recurrence")
+    _drop_column("request_visit", "left_at")
+    _drop_column("request", "picks")
+    _drop_column("invite", "calendar_sequence")
+    _drop_column("audit_entry", "about_id")
+    _drop_column("audit_entry", "about_kind")
+    op.drop_table("recurrence")
+    op.drop_table("password_link")
+
+
+def _create_tables() -> None:
     op.create_table(
         "password_link",
         sa.Column("id", BIG, nullable=False),
@@ -64,35 +101,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_recurrence"),
     )
     op.create_index("ix_recurrence_appointment_id", "recurrence", ["appointment_id"])
-    op.add_column("audit_entry", sa.Column("about_kind", sa.String(length=40), nullable=True))
-    op.add_column("audit_entry", sa.Column("about_id", BIG, nullable=True))
-    op.add_column("invite", sa.Column("calendar_sequence", BIG, server_default="0", nullable=False))
-    op.add_column("request", sa.Column("picks", sa.JSON(), nullable=True))
-    op.add_column("request_visit", sa.Column("left_at", sa.DateTime(timezone=True), nullable=True))
-    _add_reference("visit", "recurrence_id", "recurrence")
-    op.add_column("visit", sa.Column("occurs_on", sa.Date(), nullable=True))
-    op.add_column("visit", sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("visit", sa.Column("cancel_reason", sa.String(length=300), nullable=True))
-    _add_reference("mail", "password_link_id", "password_link")
-    _change_mail(KINDS, request_id_nullable=True)
-
-
-def downgrade() -> None:
-    op.execute("DELETE FROM mail WHERE request_id IS NULL")
-    op.execute(f"DELETE FROM mail WHERE kind NOT IN {OLD_KINDS}")  # noqa: S608 - constants of this file
-    if not _is_sqlite():
-        _drop_column("mail", "password_link_id", "password_link")
-    _change_mail(OLD_KINDS, request_id_nullable=False)
-    for column in ("cancel_reason", "cancelled_at", "occurs_on"):
-        _drop_column("visit", column)
-    _drop_column("visit", "recurrence_id", "recurrence")
-    _drop_column("request_visit", "left_at")
-    _drop_column("request", "picks")
-    _drop_column("invite", "calendar_sequence")
-    _drop_column("audit_entry", "about_id")
-    _drop_column("audit_entry", "about_kind")
-    op.drop_table("recurrence")
-    op.drop_table("password_link")
 
 
 def _is_sqlite() -> bool:

@@ -1,0 +1,367 @@
+"""Makes the plan of a change from the rows as they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from shared import times
+from shared.changes.family import Family, draft_of, read_family, rule_of, waiting_names, winner_of
+from shared.changes.wishes import INTERPRETER_FIELDS, Asking, ChangeKind, ChangePlan, Ending, VisitChange, Wish
+from shared.choices import find_language, resolve_picks
+from shared.errors import DomainError, UnchangeableError
+from shared.models import Request, User, Visit
+from shared.plan import (
+    FIELD_NAMES,
+    Question,
+    Slot,
+    VisitDraft,
+    find_provider,
+    interpreters,
+    overlaps,
+    repeat_error,
+    slot_on,
+    twice_notice,
+)
+from shared.rules import Scope, deadline_for
+from shared.states import Reach, RequestEvent, VisitStatus
+
+_ATTRIBUTES = {shown: name for name, shown in FIELD_NAMES.items()}
+
+
+@dataclass(slots=True)
+class _Work:
+    """A plan in the making."""
+
+    session: Session
+    family: Family
+    wish: Wish
+    before: VisitDraft
+    draft: VisitDraft
+    errors: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    changes: list[VisitChange] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        return self.family.now
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.draft.differs_from(self.before)
+
+
+def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) -> ChangePlan:
+    """What the wish would do now. Raises NotFoundError for a visit that is not the scope's, UnchangeableError
+    for one that can't be changed (any more), DomainError to ask while requests are switched off."""
+    family = read_family(session, scope, wish.visit_id, now=now)
+    refuse(family, wish.kind)
+    before = draft_of(session, family, family.base)
+    work = _Work(session, family, wish, before, _wanted(family, wish, before))
+    plan = ChangePlan(
+        wish, before, work.draft, family.base.time_zone, _name(session, work.draft.provider_id), stale=False
+    )
+    if wish.version != family.base.version:
+        return replace(plan, stale=True)
+    targets = _targets(work)
+    if wish.kind is ChangeKind.CANCEL:
+        work.changes = [_cancelled(work, visit) for visit in targets]
+    else:
+        _check(work)
+        _change(work, targets)
+    leaving = _leaving(work)
+    endings = _endings(work, leaving)
+    askings, unasked = _askings(work, leaving)
+    changed = [change for change in work.changes if change.fields or change.cancelled or change.added]
+    touched = {change.handle for change in changed if not change.added} | {h for h in leaving if h > 0}
+    return replace(
+        plan,
+        changes=tuple(changed),
+        endings=tuple(endings),
+        askings=tuple(askings),
+        unasked=unasked,
+        versions=tuple(sorted((v.id, v.version) for v in family.visits if v.id in touched)),
+        errors=work.errors,
+        notices=tuple(work.notices),
+    )
+
+
+def refuse(family: Family, kind: ChangeKind) -> None:
+    """Raise for a visit that can't be changed in this way (any more)."""
+    base, now = family.base, family.now
+    if base.status is VisitStatus.CANCELLED:
+        raise UnchangeableError("This visit is cancelled. Nothing was changed. Create a new visit instead.")
+    if base.ends_at <= now:
+        raise UnchangeableError("This visit is over. It stays in the history as it was.")
+    if base.starts_at <= now and kind is not ChangeKind.CANCEL:
+        raise UnchangeableError("This visit has started. It can still be cancelled, but not changed.")
+    if kind is ChangeKind.ASK and not family.clinic.dispatch_enabled:
+        raise DomainError("Interpreter requests are switched off for this clinic. An administrator can switch them on.")
+
+
+def _wanted(family: Family, wish: Wish, before: VisitDraft) -> VisitDraft:
+    """The form's values. What the form did not offer stays as it is: the rule unless "this and following" is meant,
+    and everything about the interpreter while requests are switched off."""
+    draft = wish.draft or before
+    if wish.kind is ChangeKind.ASK:
+        draft = replace(before, language_tag=draft.language_tag, picks=draft.picks, notes=draft.notes)
+    if wish.reach is not Reach.FOLLOWING or draft.repeat is None:
+        draft = replace(draft, repeat=before.repeat)
+    if not family.clinic.dispatch_enabled:
+        draft = replace(draft, language_tag=before.language_tag, picks=before.picks, notes=before.notes)
+    return draft
+
+
+def _targets(work: _Work) -> list[Visit]:
+    """The visits meant, future ones only: an edit until the start, a cancellation until the end."""
+    if work.wish.reach is not Reach.THIS and work.family.base.recurrence_id is None:
+        work.errors["reach"] = "This visit does not repeat. Choose “This visit”."
+        return [work.family.base]
+    cancelling = work.wish.kind is ChangeKind.CANCEL
+    return [
+        visit
+        for visit in work.family.reached(work.wish.reach, work.wish.only)
+        if (visit.ends_at if cancelling else visit.starts_at) > work.now
+    ]
+
+
+def _check(work: _Work) -> None:
+    """What stands against the form's values themselves."""
+    fields = work.fields
+    if "date" in fields and work.wish.reach is not Reach.THIS:
+        work.errors["date"] = "The date can be changed for one visit only. Choose “This visit”."
+    if "provider" in fields and find_provider(work.session, work.family.scope, work.draft.provider_id) is None:
+        work.errors["provider"] = "Choose a provider from the list."
+    if INTERPRETER_FIELDS & set(fields) or work.wish.kind is ChangeKind.ASK:
+        interpreters(work.session, work.family.clinic, work.draft, work.errors)
+        if work.wish.kind is ChangeKind.ASK and not work.draft.picks:
+            work.errors.setdefault("interpreter", "Choose at least one company or group to ask.")
+
+
+def _cancelled(work: _Work, visit: Visit) -> VisitChange:
+    slot = Slot(visit.occurs_on, visit.starts_at, visit.ends_at)
+    draft = draft_of(work.session, work.family, visit)
+    return VisitChange(visit.id, visit.version, draft, slot, slot, visit.time_zone, cancelled=True)
+
+
+def _change(work: _Work, targets: list[Visit]) -> None:
+    """Apply the changed fields to each target, and the changed rule to all of them together."""
+    kept = targets
+    added: list[VisitChange] = []
+    if "repeat" in work.fields and "date" not in work.errors and "reach" not in work.errors:
+        kept, added = _follow_rule(work, targets)
+    work.changes = [_edited(work, visit) if visit in kept else _cancelled(work, visit) for visit in targets] + added
+    moved = [change for change in work.changes if {"date", "start_time"} & set(change.fields) or change.added]
+    _check_times(work, moved)
+    _warn_of_overlaps(work)
+
+
+def _edited(work: _Work, visit: Visit) -> VisitChange:
+    """One visit with the changed fields applied: a date moved on its own keeps what was not changed."""
+    before = draft_of(work.session, work.family, visit)
+    wanted = INTERPRETER_FIELDS if work.wish.kind is ChangeKind.ASK else frozenset(work.fields) - {"repeat"}
+    values = {name: getattr(work.draft, name) for name in (_ATTRIBUTES.get(shown, shown) for shown in wanted)}
+    draft = replace(before, **values)
+    was = Slot(visit.occurs_on, visit.starts_at, visit.ends_at)
+    slot = Slot(visit.occurs_on, visit.starts_at, visit.starts_at + timedelta(minutes=draft.duration_minutes))
+    if (draft.day, draft.wall) != (before.day, before.wall):
+        slot = slot_on(draft.day, draft.wall, visit.time_zone, draft.duration_minutes, occurs_on=visit.occurs_on)
+    ruled = ("repeat",) if "repeat" in work.fields else ()
+    fields = (*draft.differs_from(before), *ruled)
+    return VisitChange(visit.id, visit.version, draft, slot, was, visit.time_zone, fields)
+
+
+def _follow_rule(work: _Work, targets: list[Visit]) -> tuple[list[Visit], list[VisitChange]]:
+    """The targets whose dates the new rule keeps, and the dates that it adds. A date of the old rule that has no visit
+    any more was taken out by somebody and does not come back."""
+    new, first_on = work.draft.repeat, work.family.base.occurs_on
+    assert new is not None
+    assert first_on is not None
+    dates = new.dates(first_on)
+    problem = repeat_error(new, first_on, dates, must_begin=False)
+    if problem:
+        work.errors["repeat"] = problem
+        return targets, []
+    known = _ruled(work, targets)
+    wanted = (day for day in dates if day not in known)
+    added = (_added(work, day, handle=-number) for number, day in enumerate(wanted, start=1))
+    # The base may have been moved to a later day than its rule's: dates that are past already come no more.
+    to_come = [change for change in added if change.slot.starts_at > work.now]
+    return [visit for visit in targets if visit.occurs_on in dates], to_come
+
+
+def _ruled(work: _Work, targets: list[Visit]) -> set[date]:
+    """The dates that the targets' rules gave: the later ones may follow a rule that began after the base's."""
+    rules = {visit.recurrence_id for visit in targets}
+    rows = (row for row in work.family.recurrences.values() if row.id in rules)
+    return {day for row in rows for day in rule_of(row).dates(row.first_on)}
+
+
+def _added(work: _Work, day: date, *, handle: int) -> VisitChange:
+    base = work.family.base
+    draft = replace(work.draft, day=day)
+    slot = slot_on(day, draft.wall, base.time_zone, draft.duration_minutes, occurs_on=day)
+    return VisitChange(handle, 0, draft, slot, None, base.time_zone)
+
+
+def _check_times(work: _Work, moved: list[VisitChange]) -> None:
+    for change in moved:
+        if change.slot.starts_at <= work.now:
+            day = times.day_text(change.draft.day)
+            work.errors["start_time"] = (
+                f"On {day} that time has passed in {times.city(change.time_zone)}. Choose a later one."
+            )
+        elif work.wish.reach is not Reach.THIS:
+            continue
+        elif change.slot.moved:
+            work.errors["start_time"] = "The clock jumps over this time on that day. Choose an earlier or a later one."
+        elif times.place(change.draft.day, change.draft.wall, change.time_zone).kind is times.LocalKind.AMBIGUOUS:
+            work.notices.append(twice_notice(change.draft.wall, change.slot.starts_at, change.time_zone))
+
+
+def _warn_of_overlaps(work: _Work) -> None:
+    where = {"date", "start_time", "duration", "provider"}
+    slots = [c.slot for c in work.changes if not c.cancelled and (c.added or where & set(c.fields))]
+    provider = work.session.get(User, work.draft.provider_id)
+    if slots and provider is not None and not work.errors:
+        mine = frozenset(change.handle for change in work.changes)
+        work.notices += overlaps(work.session, provider, slots, work.family.base.time_zone, without=mine)
+
+
+def _leaving(work: _Work) -> dict[int, VisitChange | Visit]:
+    """The visits that leave their request or are asked for anew, by handle: those the companies would have been told
+    wrong about, and with a pending request all that it asks for."""
+    asked_again = work.wish.kind is ChangeKind.ASK
+    reshaped = any(change.added or change.cancelled for change in work.changes)
+    found: dict[int, VisitChange | Visit] = {
+        change.handle: change
+        for change in work.changes
+        if change.cancelled or change.added or asked_again or change.told
+    }
+    pending = {
+        visit.request_id
+        for visit in work.family.visits
+        if (request := work.family.request_of(visit)) is not None
+        and work.family.is_pending(request)
+        and (visit.id in found or (reshaped and visit.id == work.family.base.id))
+    }
+    by_handle = {change.handle: change for change in work.changes}
+    for visit in work.family.visits:
+        if visit.request_id in pending and visit.id not in found:
+            found[visit.id] = by_handle.get(visit.id, visit)
+    return found
+
+
+def _endings(work: _Work, leaving: dict[int, VisitChange | Visit]) -> list[Ending]:
+    family = work.family
+    ids = {visit.request_id for visit in family.visits if visit.id in leaving and visit.request_id is not None}
+    requests = (family.requests[request_id] for request_id in sorted(ids))
+    return [_ending(work, r, leaving) for r in requests if family.is_pending(r) or family.is_accepted(r)]
+
+
+def _ending(work: _Work, request: Request, leaving: dict[int, VisitChange | Visit]) -> Ending:
+    held = [visit for visit in work.family.visits if visit.request_id == request.id]
+    goes = [visit for visit in held if visit.id in leaving]
+    stays = [visit for visit in held if visit.id not in leaving]
+    keeps = sum(visit.ends_at > work.now for visit in stays)
+    event = None
+    if not stays:
+        every = all(_is_cancelled(leaving[visit.id]) for visit in goes)
+        event = RequestEvent.CANCEL if every else RequestEvent.WITHDRAW
+    winner = winner_of(work.session, request.id) if work.family.is_accepted(request) else None
+    return Ending(
+        request_id=request.id,
+        event=event,
+        winner_id=winner.invite_id if winner else 0,
+        company_name=winner.company_name if winner else "",
+        leaving=tuple(visit.id for visit in goes),
+        keeps=keeps,
+        loses_last=winner is not None and keeps == 0,
+        waiting=() if winner else waiting_names(work.session, request.id),
+    )
+
+
+def _askings(work: _Work, leaving: dict[int, VisitChange | Visit]) -> tuple[list[Asking], tuple[int, ...]]:
+    """One new request for all visits whose language, companies and notes agree; and the visits nobody is asked for."""
+    groups: dict[tuple[str, tuple[str, ...], str], dict[int, datetime]] = {}
+    unasked = []
+    for handle, item in leaving.items():
+        if _is_cancelled(item):
+            continue
+        draft, starts_at = _asked_for(work, item)
+        if draft.language_tag and draft.picks:
+            groups.setdefault((draft.language_tag, tuple(sorted(draft.picks)), draft.notes), {})[handle] = starts_at
+        elif handle > 0:
+            unasked.append(handle)
+    askings: list[Asking] = []
+    for key, starts in groups.items():
+        question = _question(
+            work, replace(work.draft, language_tag=key[0], picks=key[1], notes=key[2]), starts.values()
+        )
+        if question is None:
+            unasked += [handle for handle in starts if handle > 0]
+        else:
+            _merge(askings, Asking(tuple(starts), question))
+    return askings, tuple(unasked)
+
+
+def _merge(askings: list[Asking], asking: Asking) -> None:
+    """Add a request, or its visits to one that asks the same companies the same: ticks may differ, who is asked not."""
+    for position, other in enumerate(askings):
+        if other.question.asks == asking.question.asks:
+            deadline = min(other.question.deadline, asking.question.deadline)
+            askings[position] = Asking(other.handles + asking.handles, replace(other.question, deadline=deadline))
+            return
+    askings.append(asking)
+
+
+def _asked_for(work: _Work, item: VisitChange | Visit) -> tuple[VisitDraft, datetime]:
+    if isinstance(item, VisitChange):
+        return item.draft, item.slot.starts_at
+    return draft_of(work.session, work.family, item), item.starts_at
+
+
+def _question(work: _Work, draft: VisitDraft, starts: Iterable[datetime]) -> Question | None:
+    """What the new request asks, and whom. Strict about what the form chose; elsewhere whoever is left is asked."""
+    clinic, first = work.family.clinic, min(starts)
+    days = _days(sorted(starts), work.family.base.time_zone)
+    if not clinic.dispatch_enabled:
+        work.notices.append(f"Interpreter requests are switched off: nobody is asked for {days}.")
+        return None
+    lenient = work.wish.kind is ChangeKind.CANCEL or bool(work.wish.only)
+    if lenient or draft.differs_from(work.draft):
+        language = find_language(work.session, clinic.id, draft.language_tag)
+        companies, problems = resolve_picks(work.session, clinic.id, draft.picks, language) if language else ((), [])
+        work.notices += problems
+        if not companies:
+            work.notices.append(f"Nobody can be asked for {days}. Open the visit afterwards and choose whom to ask.")
+            return None
+    else:
+        language, companies = interpreters(work.session, clinic, draft, work.errors)
+    if language is None or not companies:
+        return None
+    return Question(
+        language_tag=language.tag,
+        language_name=language.name,
+        language_short_name=language.short_name,
+        notes=draft.notes,
+        picks=draft.picks,
+        companies=companies,
+        deadline=deadline_for(confirmed_at=work.now, invite_duration=clinic.invite_duration, next_start=first),
+    )
+
+
+def _days(starts: list[datetime], zone: str) -> str:
+    """Tue 24 Nov 2026, or: Tue 24 Nov 2026 and 5 more dates."""
+    more = len(starts) - 1
+    return times.date_text(starts[0], zone) + (f" and {more} more date{'s' if more > 1 else ''}" if more else "")
+
+
+def _is_cancelled(item: VisitChange | Visit) -> bool:
+    return isinstance(item, VisitChange) and item.cancelled
+
+
+def _name(session: Session, user_id: int) -> str:
+    user = session.get(User, user_id)
+    return user.name if user is not None else ""
