@@ -1,9 +1,11 @@
 """What one mail is about. A letter never holds a patient's name, contact or reason: there is no field for them."""
 
 import re
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
+from shared.repeat import Repeat
 from shared.states import MailKind, VisitType
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
@@ -11,7 +13,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]
 
 @dataclass(frozen=True, slots=True)
 class OfferVisit:
-    """One visit as the companies were told of it. Instants are UTC, ``time_zone`` is the visit's IANA zone."""
+    """One visit as the companies were told of it. Instants are UTC, ``time_zone`` is the visit's IANA zone.
+
+    ``recurrence_id`` and ``occurs_on`` place it in a series; ``left_at``: since when an accepted request lacks it.
+    """
 
     visit_id: int
     starts_at: datetime
@@ -20,13 +25,19 @@ class OfferVisit:
     time_zone: str
     visit_type: VisitType
     provider_name: str
+    recurrence_id: int | None = None
+    occurs_on: date | None = None
+    left_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """Everything that the mail of one outbox row can say. Company fields are empty in mails that name no company.
 
-    ``link_id`` and ``guest_id`` are public ids; the renderer signs them into links.
+    ``link_id`` and ``guest_id`` are public ids; the renderer signs them into links. ``left`` are visits that the
+    assignment once had, ``rules`` its series' rules by recurrence id, ``sequence`` its calendar entry's.
+    ``called_off``: the visits were cancelled, not only taken back. ``past``: visits that were over when the assignment
+    ended, which stay in the calendar.
     """
 
     kind: MailKind
@@ -53,6 +64,21 @@ class Letter:
     assignment_id: int = 0
     dial_in_number: str = ""
     pin: str = ""
+    left: tuple[OfferVisit, ...] = ()
+    past: tuple[OfferVisit, ...] = ()
+    rules: Mapping[int, Repeat] = field(default_factory=dict)
+    sequence: int = 0
+    called_off: bool = False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the mail ends an assignment."""
+        return self.kind is MailKind.CANCELLATION
+
+    @property
+    def just_left(self) -> tuple[OfferVisit, ...]:
+        """The visits whose leaving this mail tells."""
+        return tuple(visit for visit in self.left if visit.left_at == self.created_at)
 
     @property
     def first(self) -> OfferVisit:
@@ -74,10 +100,40 @@ class Letter:
             language_short_name=_one_line(self.language_short_name),
             notes=_lines(self.notes),
             visits=tuple(replace(visit, provider_name=_one_line(visit.provider_name)) for visit in self.visits),
+            left=tuple(replace(visit, provider_name=_one_line(visit.provider_name)) for visit in self.left),
+            past=tuple(replace(visit, provider_name=_one_line(visit.provider_name)) for visit in self.past),
             company_name=_one_line(self.company_name),
             company_phone=_one_line(self.company_phone),
             responder=_one_line(self.responder),
             dial_in_number=_one_line(self.dial_in_number),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordLetter:
+    """A mail that brings one person of the clinic a link to set a password until ``expires_at``, told in the clinic's
+    zone. ``link_id`` is a public id; the renderer signs it into the link."""
+
+    kind: MailKind
+    recipient: str
+    message_id: str
+    created_at: datetime
+    clinic_name: str
+    contact_phone: str
+    contact_email: str
+    person: str
+    link_id: str
+    expires_at: datetime
+    time_zone: str
+
+    def legible(self) -> "PasswordLetter":
+        """The letter with a space for every control character."""
+        return replace(
+            self,
+            clinic_name=_one_line(self.clinic_name),
+            contact_phone=_one_line(self.contact_phone),
+            contact_email=_one_line(self.contact_email),
+            person=_one_line(self.person),
         )
 
 

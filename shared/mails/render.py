@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from mjml import mjml2html
 
 from shared import times
-from shared.mails.calendar import calendar_file
-from shared.mails.letters import Letter
+from shared.mails.calendar import calendar_files
+from shared.mails.letters import Letter, PasswordLetter
 from shared.meeting import pin_text
 from shared.settings import MAIL_ADDRESS, Settings
 from shared.states import MailKind
@@ -23,12 +23,20 @@ _SUBJECTS = {
     MailKind.INVITE: "Request for {language} Interpreter",
     MailKind.FILLED: "Filled, nothing to do",
     MailKind.CONFIRMATION: "Confirmed: {language} Interpreter",
+    MailKind.UPDATED: "Updated: {language} Interpreter",
+    MailKind.CANCELLATION: "Cancelled: {language} Interpreter",
+    MailKind.WITHDRAWN: "Withdrawn, nothing to do",
     MailKind.CLINIC_ACCEPTED: "Interpreter accepted",
     MailKind.CLINIC_ALL_DECLINED: "All companies declined",
     MailKind.CLINIC_EXPIRED: "Request expired, nobody accepted",
     MailKind.CLINIC_UNDELIVERABLE: "Request could not be delivered",
     MailKind.CLINIC_CONFIRMATION_BOUNCED: "Confirmation could not be delivered",
+    MailKind.USER_INVITE: "Your account is ready",
+    MailKind.PASSWORD_RESET: "Choose a new password",
 }
+
+
+_WITH_CALENDAR = frozenset({MailKind.CONFIRMATION, MailKind.UPDATED, MailKind.CANCELLATION})
 
 
 class UnmailableError(ValueError):
@@ -50,12 +58,12 @@ class MailRenderer:
         )
         self._templates.filters.update(times.FILTERS, pin=pin_text)
 
-    def render(self, letter: Letter) -> EmailMessage:
+    def render(self, letter: Letter | PasswordLetter) -> EmailMessage:
         """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""
         letter = letter.legible()
         if not MAIL_ADDRESS.fullmatch(letter.recipient):
             raise UnmailableError(f"Not a mail address: {letter.recipient!r}")
-        urls = self._urls(letter)
+        urls = self._urls(letter) if isinstance(letter, Letter) else self._password_url(letter)
         message = EmailMessage()
         message["From"] = _mailbox(f"{letter.clinic_name} via Interpreter Dispatch", self._sender)
         message["To"] = _mailbox("", letter.recipient)
@@ -70,7 +78,7 @@ class MailRenderer:
         html = mjml2html(self._templates.get_template(f"{letter.kind}.mjml").render(context))
         message.set_content(text, cte="quoted-printable")  # 8bit asks the server for 8BITMIME, which not all have
         message.add_alternative(html, subtype="html", cte="quoted-printable")
-        if letter.kind is MailKind.CONFIRMATION:
+        if isinstance(letter, Letter) and letter.kind in _WITH_CALENDAR:
             self._add_calendar(message, letter, urls["guest_url"])
         return message
 
@@ -87,18 +95,29 @@ class MailRenderer:
         if letter.kind is MailKind.INVITE:
             token = self._tokens.link(LinkKind.INVITE, letter.link_id)
             urls |= {"accept_url": f"{vendor}/r/{token}/accept", "decline_url": f"{vendor}/r/{token}/decline"}
-        if letter.kind is MailKind.CONFIRMATION:
+        if letter.kind in {MailKind.CONFIRMATION, MailKind.UPDATED}:
             urls["guest_url"] = f"{vendor}/meet/{self._tokens.link(LinkKind.GUEST, letter.guest_id)}"
         urls["visit_url"] = f"{self._settings.portal_url}/visits/{letter.first.visit_id}"
         return urls
 
+    def _password_url(self, letter: PasswordLetter) -> dict[str, str]:
+        token = self._tokens.link(LinkKind.PASSWORD, letter.link_id)
+        return {"password_url": f"{self._settings.portal_url}/password/set/{token}"}
+
     def _add_calendar(self, message: EmailMessage, letter: Letter, guest_url: str) -> None:
-        """The file twice: as the last alternative, which calendars act on, and as an attachment, which people find."""
-        file = calendar_file(letter, sender=self._sender, guest_url=guest_url)
+        """The file twice: as the last alternative, which calendars act on, and as an attachment, which people find.
+
+        An update that ends one of several entries has a second file, which can only be attached.
+        """
+        files = calendar_files(letter, sender=self._sender, guest_url=guest_url)
         message.add_alternative(
-            file, maintype="text", subtype="calendar", params={"method": "REQUEST", "charset": "utf-8"}
+            files[0].content,
+            maintype="text",
+            subtype="calendar",
+            params={"method": files[0].method.value, "charset": "utf-8"},
         )
-        message.add_attachment(file, maintype="application", subtype="ics", filename="visit.ics")
+        for file, name in zip(files, ("visit.ics", "cancelled.ics"), strict=False):
+            message.add_attachment(file.content, maintype="application", subtype="ics", filename=name)
 
 
 def _mailbox(name: str, address: str) -> Address:
@@ -112,7 +131,9 @@ def _mailbox(name: str, address: str) -> Address:
     return Address(" ".join(re.sub(r'[<>@,;:"()\[\]\\]', " ", name).split()), addr_spec=address)
 
 
-def subject_of(letter: Letter) -> str:
-    """What it is, the date in the visit's zone, the appointment number."""
+def subject_of(letter: Letter | PasswordLetter) -> str:
+    """What it is, the date in the visit's zone, the appointment number; without a visit the clinic."""
+    if isinstance(letter, PasswordLetter):
+        return f"{_SUBJECTS[letter.kind]} · {letter.clinic_name}"
     what = _SUBJECTS[letter.kind].format(language=letter.language_short_name)
     return f"{what} · {times.date_text(letter.first.starts_at, letter.first.time_zone)} · {letter.reference}"

@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from shared.mails import Letter, MailRenderer, OfferVisit
+from shared.mails import Letter, MailRenderer, OfferVisit, PasswordLetter
 from shared.settings import from_environ
 from shared.states import MailKind, VisitType
 from shared.tokens import Tokens
 from tests.databases import environ_for
 
 KEY = "a-key-for-tests-alone-and-long-enough-to-be-taken"
-TO_COMPANY = (MailKind.INVITE, MailKind.FILLED, MailKind.CONFIRMATION)
+ASSIGNED = (MailKind.CONFIRMATION, MailKind.UPDATED, MailKind.CANCELLATION)
+TO_COMPANY = (MailKind.INVITE, MailKind.FILLED, MailKind.WITHDRAWN, *ASSIGNED)
+ABOUT_PASSWORDS = (MailKind.USER_INVITE, MailKind.PASSWORD_RESET)
+ABOUT_REQUESTS = tuple(kind for kind in MailKind if kind not in ABOUT_PASSWORDS)
 STARTS = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)
 
 
@@ -63,12 +66,30 @@ def letter(kind: MailKind, **changes: object) -> Letter:
         found = replace(
             found, company_name="Northlight ASL", company_phone="+1 555 0170", company_zone="America/New_York"
         )
-    if kind in {MailKind.CONFIRMATION, MailKind.CLINIC_ACCEPTED, MailKind.CLINIC_CONFIRMATION_BOUNCED}:
+    if kind in {*ASSIGNED, MailKind.CLINIC_ACCEPTED, MailKind.CLINIC_CONFIRMATION_BOUNCED}:
         found = replace(found, responder="T. Boyle")
     if kind is MailKind.INVITE:
         found = replace(found, link_id="abcdefghijklmnop")
-    if kind is MailKind.CONFIRMATION:
-        found = replace(
-            found, guest_id="qrstuvwxyzabcdef", assignment_id=5, dial_in_number="+1 555 0100", pin="482913075"
-        )
+    if kind in ASSIGNED:
+        found = replace(found, guest_id="qrstuvwxyzabcdef", assignment_id=5)
+    if kind in {MailKind.CONFIRMATION, MailKind.UPDATED}:
+        found = replace(found, dial_in_number="+1 555 0100", pin="482913075")
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def password_letter(kind: MailKind, **changes: object) -> PasswordLetter:
+    """A letter that brings somebody of the clinic a link to choose a password."""
+    found = PasswordLetter(
+        kind=kind,
+        recipient="ana@riverside.example",
+        message_id="0123456789abcdef0123456789abcdef",
+        created_at=datetime(2026, 11, 23, 20, 0, tzinfo=UTC),
+        clinic_name="Riverside Clinic",
+        contact_phone="+1 555 0142",
+        contact_email="scheduling@riverside.example",
+        person="Dr. Ana Alvarez",
+        link_id="abcdefghijklmnop",
+        expires_at=datetime(2026, 11, 26, 20, 0, tzinfo=UTC),
+        time_zone="America/Los_Angeles",
+    )
     return replace(found, **changes)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import pytest
 from ical.calendar_stream import IcsCalendarStream
 
 from shared.states import MailKind, VisitType
-from tests.mails.letters import letter, renderer, visit
+from tests.mails.letters import ABOUT_REQUESTS, ASSIGNED, letter, renderer, visit
 
 CASES = {
     "winter": (datetime(2026, 11, 24, 17, 30, tzinfo=UTC), 45, "America/Los_Angeles"),
@@ -73,7 +73,7 @@ def test_the_file_is_an_alternative_for_calendars_and_an_attachment_for_people(t
 
 
 def test_other_mails_have_no_calendar_file(tmp_path: Path) -> None:
-    for kind in set(MailKind) - {MailKind.CONFIRMATION}:
+    for kind in set(ABOUT_REQUESTS) - set(ASSIGNED):
         types = {part.get_content_type() for part in renderer(tmp_path).render(letter(kind)).walk()}
         assert types == {"multipart/alternative", "text/plain", "text/html"}
 

@@ -10,7 +10,8 @@ from bs4 import BeautifulSoup
 
 from shared.mails import Letter, OfferVisit
 from shared.states import MailKind
-from tests.mails.letters import TO_COMPANY, letter, renderer
+from tests.actions.changing import ALL, book_series, cancel, edit
+from tests.mails.letters import ABOUT_REQUESTS, TO_COMPANY, letter, renderer
 from tests.web.checks import PATIENT
 from tests.world import World
 
@@ -30,6 +31,14 @@ FACTS: dict[MailKind, tuple[str, ...]] = {
         "Cardiology vocabulary.", "The door is at the back.", "/meet/", "+1 555 0100", "482 913 075", "T. Boyle",
         "visit.ics", "15 minutes before",
     ),
+    MailKind.UPDATED: (
+        "Your assignment has changed", "It is still yours", "09:30–10:15", "PST (UTC−8)", "12:30–13:15", "/meet/",
+        "+1 555 0100", "482 913 075", "T. Boyle", "visit.ics", "+1 555 0142",
+    ),
+    MailKind.CANCELLATION: (
+        "Your assignment is cancelled", "A-10487", "09:30–10:15", "12:30–13:15", "visit.ics", "+1 555 0142",
+    ),
+    MailKind.WITHDRAWN: ("Withdrawn, nothing to do", "Riverside Clinic", "A-10487", "09:30–10:15"),
     MailKind.CLINIC_ACCEPTED: ("Northlight ASL", "T. Boyle", "A-10487", "Tue 24 Nov", "http://portal.test/visits/7"),
     MailKind.CLINIC_ALL_DECLINED: ("All 3 companies declined", "A-10487", "http://portal.test/visits/7"),
     MailKind.CLINIC_EXPIRED: ("1 of 3 companies declined", "A-10487", "21:10 PST", "http://portal.test/visits/7"),
@@ -38,6 +47,9 @@ FACTS: dict[MailKind, tuple[str, ...]] = {
         "Northlight ASL", "+1 555 0170", "T. Boyle", "A-10487", "http://portal.test/visits/7",
     ),
 }  # fmt: skip
+
+WITHOUT_LINK = {MailKind.FILLED, MailKind.CANCELLATION, MailKind.WITHDRAWN}
+"""Mails that end something lead nowhere."""
 
 EVIL = "<script>alert(1)</script><mj-text>x</mj-text>{{ 7*7 }} & \"'"
 
@@ -64,7 +76,7 @@ def seen_in(html: str) -> str:
     return re.sub(r" (?=[.,])", "", " ".join(page.get_text(" ").split())) + " " + links
 
 
-@pytest.mark.parametrize("kind", list(MailKind))
+@pytest.mark.parametrize("kind", ABOUT_REQUESTS)
 def test_text_and_html_say_the_same(kind: MailKind, tmp_path: Path) -> None:
     message = renderer(tmp_path).render(letter(kind))
 
@@ -73,7 +85,7 @@ def test_text_and_html_say_the_same(kind: MailKind, tmp_path: Path) -> None:
         assert fact in seen_in(html_of(message)), fact
 
 
-@pytest.mark.parametrize("kind", list(MailKind))
+@pytest.mark.parametrize("kind", ABOUT_REQUESTS)
 def test_both_parts_lead_to_the_same_places(kind: MailKind, tmp_path: Path) -> None:
     message = renderer(tmp_path).render(letter(kind))
 
@@ -85,12 +97,12 @@ def test_both_parts_lead_to_the_same_places(kind: MailKind, tmp_path: Path) -> N
     if kind is MailKind.INVITE:
         assert sorted(link.rpartition("/")[2] for link in in_text) == ["accept", "decline"]
     else:
-        assert len(in_text) == (0 if kind is MailKind.FILLED else 1)
+        assert len(in_text) == (0 if kind in WITHOUT_LINK else 1)
     ours = {link for link in in_text if link.startswith("http://vendor.test")}
     assert ours == (in_text if kind in TO_COMPANY else set())
 
 
-@pytest.mark.parametrize("kind", list(MailKind))
+@pytest.mark.parametrize("kind", ABOUT_REQUESTS)
 def test_the_html_loads_nothing_from_anywhere(kind: MailKind, tmp_path: Path) -> None:
     html = html_of(renderer(tmp_path).render(letter(kind)))
 
@@ -106,7 +118,7 @@ def test_the_html_loads_nothing_from_anywhere(kind: MailKind, tmp_path: Path) ->
     assert len(page.find_all("h1")) == 1
 
 
-@pytest.mark.parametrize("kind", list(MailKind))
+@pytest.mark.parametrize("kind", ABOUT_REQUESTS)
 def test_what_people_typed_is_text_in_both_parts(kind: MailKind, tmp_path: Path) -> None:
     plain = letter(kind)
     typed = [
@@ -143,11 +155,19 @@ def test_no_mail_of_any_story_holds_anything_of_the_patient(world: World) -> Non
     world.post.replies["gone@forgetful.example"] = "550 no such user"
     world.accept(bounced, "Forgetful")
     world.tick()
+    series = book_series(world, ask=["Clearsign", "Northlight"])
+    world.tick()
+    world.accept(series[0], "Clearsign")
+    world.tick()
+    edit(world, series[1], ask=["Northlight"], notes="Other notes.")
+    world.tick()
+    cancel(world, series[0], reach=ALL, why=PATIENT[0])
+    world.tick()
     world.now = world.request_of(expired).deadline
     world.tick()
     world.tick()
 
-    assert {row.kind for row in world.outbox()} == set(MailKind)
+    assert {row.kind for row in world.outbox()} == set(ABOUT_REQUESTS)
     assert len(world.post.received) >= 15
     for message in world.post.received:
         decoded = [part.get_content() for part in message.walk() if not part.is_multipart()]

@@ -5,7 +5,8 @@ fails, so that nobody takes such a run for a check; look at the difference, then
 """
 
 import os
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -13,19 +14,28 @@ from pathlib import Path
 
 import pytest
 
-from shared.mails import Letter
+from shared.mails import Letter, PasswordLetter
 from shared.sender import WIRE_POLICY
 from shared.states import MailKind, VisitType
-from tests.mails.letters import STARTS, letter, renderer, visit
+from tests.mails.letters import ABOUT_PASSWORDS, ABOUT_REQUESTS, STARTS, letter, password_letter, renderer, visit
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS"
 
 WEEKLY = tuple(visit(STARTS + timedelta(days=7 * number), number=7 + number) for number in range(3))
 
-CASES: dict[str, Letter] = {str(kind): letter(kind) for kind in MailKind} | {
+CASES: dict[str, Letter | PasswordLetter] = {
+    **{str(kind): letter(kind) for kind in ABOUT_REQUESTS},
+    **{str(kind): password_letter(kind) for kind in ABOUT_PASSWORDS},
     "invite_same_zone_no_notes": letter(MailKind.INVITE, notes="", company_zone="America/Los_Angeles"),
     "invite_series": letter(MailKind.INVITE, visits=WEEKLY),
+    "updated_dates_left": letter(
+        MailKind.UPDATED,
+        visits=WEEKLY[:2],
+        left=(replace(WEEKLY[2], left_at=datetime(2026, 11, 23, 20, 0, tzinfo=UTC)),),
+    ),
+    "cancellation_called_off": letter(MailKind.CANCELLATION, called_off=True),
+    "cancellation_series_called_off": letter(MailKind.CANCELLATION, called_off=True, visits=WEEKLY),
     "confirmation_phone": letter(MailKind.CONFIRMATION, visits=(visit(kind=VisitType.PHONE),)),
     "clinic_all_declined_one_asked": letter(MailKind.CLINIC_ALL_DECLINED, asked=1, declined=1),
     "clinic_all_declined_some_bounced": letter(MailKind.CLINIC_ALL_DECLINED, asked=3, declined=2),
