@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.plan import VisitDraft
-from shared.states import VisitType
+from shared.repeat import Repeat
+from shared.states import Frequency, VisitType
 
 DRAFT = VisitDraft(
     patient_name="Jonah Pike",
@@ -37,6 +38,7 @@ CHANGES: dict[str, Any] = {
     "language_tag": "es",
     "picks": ("company:1", "group:2"),
     "notes": "Side door",
+    "repeat": Repeat(Frequency.WEEKLY, (1,), None, None, 6),
 }
 
 
