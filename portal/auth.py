@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from portal.access import DRAFTS
 from portal.drafts import open_draft, posted_author
 from portal.login_form import LoginForm
-from portal.visit_form import restored_page
+from portal.restored import restored_page
 from shared.actions import log_in, log_out
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, page, request_now, services

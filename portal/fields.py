@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from wtforms import Form
+from wtforms import DateField, Form, TimeField
 from wtforms.validators import ValidationError
 
-from shared.texts import UNREADABLE, is_readable, tidy
+from shared.texts import UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
 
 
 def clean_text(value: str | None) -> str | None:
@@ -21,5 +21,44 @@ def plain_text(_form: Form, field: Any) -> None:
 
 def one_line(_form: Form, field: Any) -> None:
     """Refuse line breaks where a name or a title is meant."""
-    if any(character in "\n\t\x0b\x0c\u0085\u2028\u2029" for character in field.data or ""):
+    if not is_one_line(field.data or ""):
         raise ValidationError("Write this on one line.")
+
+
+def mail_address(_form: Form, field: Any) -> None:
+    """Refuse what no mail can be sent to."""
+    if not is_mail_address(field.data or ""):
+        raise ValidationError("Write a complete e-mail address, for example name@clinic.example.")
+
+
+def phone_number(_form: Form, field: Any) -> None:
+    """Refuse what nobody can dial."""
+    if not is_phone_number(field.data or ""):
+        raise ValidationError("Write a phone number with at least five digits, for example +1 555 0142.")
+
+
+def id_of(text: str) -> int:
+    """The id, or another whole number, that a form sent; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+class PlainDateField(DateField):
+    """A date, with a message that says how to write it."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take ISO dates only, as browsers send them."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Write the date as year-month-day, for example 2026-11-24.") from None
+
+
+class PlainTimeField(TimeField):
+    """A wall time, with a message that says how to write it."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take 24-hour times, as browsers send them."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError("Write the time as hours and minutes, for example 09:30.") from None

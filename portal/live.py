@@ -65,7 +65,7 @@ def _news_page(found: Sequence[LiveBadge], seen: dict[int, str], next_watch: Wat
         watch=next_watch,
         changed=changed,
         turned=frozenset(item.badge.visit_id for item in turned),
-        news=tuple(f"{item.reference}: {item.badge.words}" for item in turned),
+        news=tuple(dict.fromkeys(f"{item.reference}: {item.badge.words}" for item in turned)),
     )
     if changed:
         response.headers["HX-Trigger"] = "badge-changed, badge-turned" if turned else "badge-changed"

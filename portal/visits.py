@@ -7,7 +7,7 @@ from portal.access import viewer
 from portal.dates import date_of
 from portal.drafts import author_token
 from portal.live import watch
-from portal.visit_form import VisitForm, add_errors, form_page, new_form
+from portal.visit_form import VisitForm, form_page, new_form
 from shared.actions import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
 from shared.meeting import Attendee
 from shared.plan import VisitPlan
@@ -18,7 +18,7 @@ from shared.web import is_fragment, page, request_now, services
 bp = Blueprint("visits", __name__)
 
 CHANGED = "The visit was changed after its preview. Check it and press Create Visit again."
-REGROUPED = "Whom you ask has changed since the preview. Look at the companies again."
+REGROUPED = "Whom you ask, or the clinic's time zone, has changed since the preview. Look at everything again."
 
 
 @bp.get("/visits/new")
@@ -46,7 +46,7 @@ def preview() -> BaseResponse:
         return form_page(viewer(), form, status=422)
     plan = plan_visit(viewer().scope, form.draft, now=request_now())
     if plan.errors:
-        add_errors(form, plan.errors)
+        form.add_errors(plan.errors)
         return form_page(viewer(), form, status=422)
     return _preview_page(form, plan)
 
@@ -68,7 +68,8 @@ def create() -> BaseResponse:
 def show(visit_id: int) -> BaseResponse:
     """Everything about one visit."""
     details = _details(visit_id)
-    return page("visits/show.html", details=details, now=request_now(), watch=watch([details.card]))
+    cards = details.series.visits if details.series else [details.card]
+    return page("visits/show.html", details=details, now=request_now(), watch=watch(cards))
 
 
 @bp.get("/visits/<id:visit_id>/interpreter")
@@ -106,7 +107,7 @@ def _preview_page(form: VisitForm, plan: VisitPlan, *, notice: str = "") -> Resp
     """
     scope = viewer().scope
     form.keep_key()
-    promise = [scope.user_id, form.key.data, plan.draft.digest(), list(plan.company_ids)]
+    promise = [scope.user_id, form.key.data, plan.draft.digest(), list(plan.company_ids), plan.time_zone]
     return page(
         "visits/preview.html",
         plan=plan,
@@ -123,8 +124,8 @@ def _read_preview(token: str) -> Preview | None:
     value = services().tokens.unsign("preview", token)
     if not isinstance(value, list) or value[0] != viewer().scope.user_id:
         return None
-    _user, key, digest, company_ids = value
-    return Preview(key=key, digest=digest, company_ids=tuple(company_ids))
+    _user, key, digest, company_ids, time_zone = value
+    return Preview(key=key, digest=digest, company_ids=tuple(company_ids), time_zone=time_zone)
 
 
 def _answer_confirm(form: VisitForm, result: ConfirmResult) -> BaseResponse:
@@ -134,6 +135,6 @@ def _answer_confirm(form: VisitForm, result: ConfirmResult) -> BaseResponse:
         form.renew_key()  # the old one made another visit
         return form_page(viewer(), form, status=422, notice=CHANGED)
     if result.plan.errors:
-        add_errors(form, result.plan.errors)
+        form.add_errors(result.plan.errors)
         return form_page(viewer(), form, status=422)
     return _preview_page(form, result.plan, notice=REGROUPED)

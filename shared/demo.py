@@ -4,7 +4,7 @@ The visits come about by the same actions as real ones, at instants of the past.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
@@ -24,7 +24,8 @@ from shared.actions import (
     mark_mail_refused,
     mark_mail_sent,
 )
-from shared.actions.sessions import hash_password
+from shared.actions.changes import ChangePromise, change_visit
+from shared.changes import ChangeKind, Wish
 from shared.db import reading, transaction
 from shared.models import (
     Clinic,
@@ -41,10 +42,13 @@ from shared.models import (
     User,
     Visit,
 )
+from shared.passwords import hash_password
 from shared.plan import VisitDraft
 from shared.queries import plan_visit
+from shared.queries.changes import change_form, plan_of_change
+from shared.repeat import Repeat
 from shared.rules import Scope
-from shared.states import MailKind, Role, VisitType
+from shared.states import Frequency, MailKind, Role, VisitType
 from shared.tokens import LinkKind, VerifiedLink
 
 PASSWORD = "interpreter-demo"  # noqa: S105 - printed on purpose: this clinic is for trying out
@@ -92,12 +96,13 @@ class Story(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DemoVisit:
-    """A visit to be made: when (wall time), how it went, and what for the rest of its fields."""
+    """A visit or series to be made: when (wall time), how it went, and what for the rest of its fields."""
 
     day: date
     wall: time
     story: Story
     number: int
+    repeat: Repeat | None = None
 
 
 def load_if_empty(*, now: datetime) -> bool:
@@ -109,12 +114,14 @@ def load_if_empty(*, now: datetime) -> bool:
     other_scope, other_providers = _other_clinic(now)
     today = times.day_of(now, ZONE)
     visits = _visits(today, now)
+    series = _series(today, len(visits))
     settled = [visit for visit in visits if visit.story not in {Story.PENDING, Story.ONE_DECLINED}]
-    for visit in settled:
+    for visit in [series, *settled]:
         _live_through(scope, provider_ids, visit, now)
     for visit in visits:
         if visit not in settled:
             _live_through(scope, provider_ids, visit, now)
+    _move_one_date(scope, series, now)
     _live_through(other_scope, other_providers, DemoVisit(today + timedelta(days=1), time(10), Story.PENDING, 3), now)
     return True
 
@@ -146,6 +153,30 @@ def _visits(today: date, now: datetime) -> list[DemoVisit]:
     return found
 
 
+def _series(today: date, number: int) -> DemoVisit:
+    """A weekly series of twelve on Wednesdays that began some weeks ago; one company took all of it."""
+    first = today - timedelta(days=(today.weekday() - 2) % 7 + 21)
+    return DemoVisit(first, time(12), Story.ACCEPTED, number, Repeat(Frequency.WEEKLY, weekdays=(2,), count=12))
+
+
+def _move_one_date(scope: Scope, series: DemoVisit, now: datetime) -> None:
+    """One date to come of the series begins an hour later: it leaves the acceptance and is asked anew."""
+    with reading() as session:
+        visit_id = session.scalars(
+            select(Visit.id)
+            .where(Visit.clinic_id == scope.clinic_id, Visit.recurrence_id.is_not(None))
+            .where(Visit.starts_at > now + timedelta(days=10))
+            .order_by(Visit.starts_at)
+            .limit(1)
+        ).one()
+    form = change_form(scope, visit_id, ChangeKind.EDIT, now=now)
+    wish = Wish(ChangeKind.EDIT, visit_id, form.version, draft=replace(form.draft, wall=time(series.wall.hour + 1)))
+    plan = plan_of_change(scope, wish, now=now)
+    key = f"demo-{scope.clinic_id}-moved"
+    promise = ChangePromise(key, wish.digest(), plan.versions, plan.company_ids, plan.winner_ids)
+    change_visit(scope, wish, promise, now=now - timedelta(minutes=35))
+
+
 def _live_through(scope: Scope, provider_ids: list[int], visit: DemoVisit, now: datetime) -> None:
     """Create the visit at a plausible instant and let its companies answer as the story says."""
     starts_at = times.place(visit.day, visit.wall, ZONE).instant
@@ -164,6 +195,7 @@ def _live_through(scope: Scope, provider_ids: list[int], visit: DemoVisit, now: 
         language_tag=language,
         picks=_first_pick(scope) if language else (),
         notes=NOTES[visit.number % len(NOTES)] if language else "",
+        repeat=visit.repeat,
     )
     plan = plan_visit(scope, draft, now=asked_at)
     preview = Preview(key=f"demo-{scope.clinic_id}-{visit.number}", digest=draft.digest(), company_ids=plan.company_ids)

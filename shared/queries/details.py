@@ -5,27 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.audit import AuditEvent
+from shared.changes import rule_of
 from shared.db import reading
 from shared.models import (
     Appointment,
-    AuditEntry,
     Clinic,
     Company,
     Invite,
     InviteAddress,
     InviteOpening,
     Mail,
+    Recurrence,
     Request,
-    User,
     Visit,
 )
 from shared.queries.cards import VisitCard, card_of, in_scope, select_cards
+from shared.queries.history import VisitHistory, visit_history
 from shared.rules import JOIN_OPENS, JoinWindow, Scope, can_answer, join_window
-from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
+from shared.states import Answer, BadgeKind, MailKind, MailState, RequestState, VisitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,22 @@ class RequestStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """One line of the visit's history, as a plain sentence."""
+class SeriesStanding:
+    """The series that a visit belongs to: its rule, and all its visits by their start, cancelled ones too.
 
-    at: datetime
-    sentence: str
+    ``covered`` of ``total`` scheduled visits have an interpreter.
+    """
+
+    words: str
+    visits: tuple[VisitCard, ...]
+    covered: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class VisitDetails:
-    """Everything the details page shows."""
+    """Everything the details page shows. ``series`` is None for a visit that does not repeat. ``changeable`` and
+    ``cancellable``: an edit is possible until the start, a cancellation until the end."""
 
     card: VisitCard
     patient_contact: str
@@ -84,8 +90,13 @@ class VisitDetails:
     status: VisitStatus
     window: JoinWindow
     opens_at: datetime
+    cancelled_at: datetime | None
+    cancel_reason: str
+    changeable: bool
+    cancellable: bool
     request: RequestStanding | None
-    history: tuple[HistoryLine, ...]
+    series: SeriesStanding | None
+    history: VisitHistory
 
 
 def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails | None:
@@ -109,9 +120,26 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             status=visit.status,
             window=join_window(visit.starts_at, visit.ends_at, now=now),
             opens_at=visit.starts_at - JOIN_OPENS,
+            cancelled_at=visit.cancelled_at,
+            cancel_reason=visit.cancel_reason or "",
+            changeable=visit.status is VisitStatus.SCHEDULED and now < visit.starts_at,
+            cancellable=visit.status is VisitStatus.SCHEDULED and now < visit.ends_at,
             request=_request(session, request, now) if request else None,
-            history=_history(session, visit),
+            series=_series(session, scope, visit, now) if visit.recurrence_id is not None else None,
+            history=visit_history(session, visit),
         )
+
+
+def _series(session: Session, scope: Scope, visit: Visit, now: datetime) -> SeriesStanding:
+    rows = session.execute(select_cards(*in_scope(scope), Visit.appointment_id == visit.appointment_id)).all()
+    cards = tuple(card_of(row, now=now) for row in rows)
+    scheduled = [card for card in cards if card.badge.kind is not BadgeKind.CANCELLED]
+    return SeriesStanding(
+        words=rule_of(session.get_one(Recurrence, visit.recurrence_id)).words,
+        visits=cards,
+        covered=sum(card.badge.kind is BadgeKind.ACCEPTED for card in scheduled),
+        total=len(scheduled),
+    )
 
 
 def _request(session: Session, request: Request, now: datetime) -> RequestStanding:
@@ -157,64 +185,3 @@ def _company(rows: list[Any]) -> CompanyStanding:
         answered_at=invite.answered_at,
         decline_reason=invite.decline_reason,
     )
-
-
-def _history(session: Session, visit: Visit) -> tuple[HistoryLine, ...]:
-    about = AuditEntry.visit_id == visit.id
-    if visit.request_id is not None:
-        about = or_(about, AuditEntry.request_id == visit.request_id)
-    rows = session.execute(
-        select(AuditEntry, User.name, Company.name, Invite.responder, Mail.recipient, Mail.kind)
-        .outerjoin(User, User.id == AuditEntry.actor_user_id)
-        .outerjoin(Invite, Invite.id == AuditEntry.invite_id)
-        .outerjoin(Company, Company.id == Invite.company_id)
-        .outerjoin(Mail, Mail.id == AuditEntry.mail_id)
-        .where(AuditEntry.clinic_id == visit.clinic_id, about)
-        .order_by(AuditEntry.id)
-    ).all()
-    lines = [
-        HistoryLine(entry.at, _sentence(entry, user or "", company or "", responder or "", recipient or "", kind))
-        for entry, user, company, responder, recipient, kind in rows
-    ]
-    return tuple(line for line in lines if line.sentence)
-
-
-_CLOSED_WORDS: dict[str, str] = {
-    RequestState.ALL_DECLINED: "Nobody is left to answer: the request closed as declined",
-    RequestState.EXPIRED: "The deadline passed without an acceptance",
-    RequestState.UNDELIVERABLE: "No company could be reached: the request closed as undeliverable",
-}
-
-_MAIL_WORDS = {
-    MailKind.INVITE: "Request",
-    MailKind.FILLED: "“Filled” notice",
-    MailKind.CONFIRMATION: "Confirmation",
-    MailKind.UPDATED: "News of a change",
-    MailKind.CANCELLATION: "Cancellation",
-    MailKind.WITHDRAWN: "“Nothing to do” notice",
-    MailKind.CLINIC_ACCEPTED: "News of the acceptance",
-    MailKind.CLINIC_ALL_DECLINED: "News that all declined",
-    MailKind.CLINIC_EXPIRED: "News that nobody accepted in time",
-    MailKind.CLINIC_UNDELIVERABLE: "News that no company could be reached",
-    MailKind.CLINIC_CONFIRMATION_BOUNCED: "News that the confirmation did not arrive",
-}
-
-
-def _sentence(entry: AuditEntry, user: str, company: str, responder: str, recipient: str, kind: MailKind | None) -> str:
-    """A line of the trail in plain words; empty for lines that another one tells already."""
-    mail = f"{_MAIL_WORDS[kind]} to {recipient}" if kind is not None else ""
-    sentences = {
-        AuditEvent.VISIT_CREATED: f"{user} created the visit",
-        AuditEvent.REQUEST_MADE: f"{user} asked for an interpreter",
-        AuditEvent.INVITE_ACCEPTED: f"{company} accepted ({responder})",
-        AuditEvent.INVITE_DECLINED: f"{company} declined ({responder})",
-        AuditEvent.DECLINE_REASON_GIVEN: f"{company} gave a reason for declining",
-        AuditEvent.REQUEST_MOVED: _CLOSED_WORDS.get(entry.to_state or "", ""),
-        AuditEvent.MAIL_SENT: f"{mail} was taken by the mail server",
-        AuditEvent.MAIL_BOUNCED: f"{mail} could not be delivered",
-        AuditEvent.MAIL_DEAD: f"{mail} could not be delivered in 72 hours",
-    }
-    try:
-        return sentences.get(AuditEvent(entry.what), "")
-    except ValueError:  # an event that a newer version wrote
-        return ""

@@ -152,7 +152,7 @@ def test_the_walk_works_from_the_keyboard(site: Site, open_page: Callable[..., P
     page.keyboard.type("Jonah Pike")
     _tab_to(page, page.get_by_label("Provider"))
     page.keyboard.type("Provider")
-    page.get_by_label("Date").fill("2026-11-24")  # a date picker's parts are the browser's own
+    page.locator("#date").fill("2026-11-24")  # a date picker's parts are the browser's own
     page.get_by_label("Start time").fill("09:30")
     if not page.get_by_label("Language").is_visible():
         _tab_to(page, page.locator("summary").filter(has_text="More options"))

@@ -12,7 +12,7 @@ from tests.web.checks import counts, csrf_of, dump, soup_of, words
 from tests.world import TOMORROW, World
 
 CHANGED = "The visit was changed after its preview. Check it and press Create Visit again."
-REGROUPED = "Whom you ask has changed since the preview. Look at the companies again."
+REGROUPED = "Whom you ask, or the clinic's time zone, has changed since the preview. Look at everything again."
 HTMX = {"HX-Request": "true"}
 
 

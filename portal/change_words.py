@@ -1,0 +1,204 @@
+"""What saving a change will do, in sentences: pure functions of its plan."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from shared import times
+from shared.changes import Asking, ChangeKind, ChangePlan, Ending, VisitChange
+from shared.plan import FIELD_NAMES, VisitDraft
+
+LABELS = {
+    "patient_name": "Patient name",
+    "provider": "Provider",
+    "date": "Date",
+    "start_time": "Start time",
+    "duration": "Duration",
+    "visit_type": "Visit type",
+    "patient_contact": "Patient e-mail or phone",
+    "reason": "Reason",
+    "repeat": "Repeat",
+    "language": "Language",
+    "interpreter": "Interpreter",
+    "notes": "Notes for Interpreter",
+}
+"""What the forms call the fields, in the order of the form."""
+
+_ACTS = {ChangeKind.EDIT: "Saving", ChangeKind.ASK: "Asking again", ChangeKind.CANCEL: "Cancelling"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A field's value twice: as it is and as it would be, or as two people have it."""
+
+    label: str
+    one: str
+    other: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to see."""
+        return self.one != self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The words behind the values of a draft: providers by id, languages by tag, companies and groups by tick."""
+
+    providers: Mapping[str, str]
+    languages: Mapping[str, str]
+    picks: Mapping[str, str]
+
+
+def pairs_of(one: VisitDraft, other: VisitDraft, names: Names) -> list[Pair]:
+    """Two drafts field by field, in the order of the form."""
+    said, also = _said(one, names), _said(other, names)
+    return [Pair(label, said[name], also[name]) for name, label in LABELS.items()]
+
+
+def consequences(plan: ChangePlan) -> tuple[str, ...]:
+    """What the change does to whoever has accepted or been asked, the most important first; never empty."""
+    accepted = [ending for ending in plan.endings if ending.winner_id]
+    pending = [ending for ending in plan.endings if not ending.winner_id]
+    said = [sentence for ending in accepted for sentence in _of_winner(plan, ending)]
+    said += [sentence for ending in pending for sentence in _of_pending(plan, ending)]
+    if not plan.endings:
+        said.append(_of_nobody(plan))
+    elif accepted and plan.askings and _only_new(plan):
+        said.append(f"Saving sends a request to {_number(plan.askings)} for the new dates.")
+    elif plan.wish.kind is ChangeKind.CANCEL and plan.askings:
+        said.append(f"{_companies(plan.askings)} asked anew for {_dates(_count(plan.askings), 'the other')}.")
+    return tuple(said)
+
+
+def winners(endings: Iterable[Ending], *, but: Sequence[int] = ()) -> str:
+    """The companies that have accepted, without those already known."""
+    return _and(dict.fromkeys(e.company_name for e in endings if e.winner_id and e.winner_id not in but))
+
+
+def is_one_visit(plan: ChangePlan) -> bool:
+    """Whether the plan is about a single date, which then needs no list."""
+    return all(change.handle == plan.wish.visit_id and not change.cancelled for change in plan.changes)
+
+
+def when(change: VisitChange) -> str:
+    """Where a visit moves from; empty if it stays where it is."""
+    if change.was is None or (change.was.starts_at, change.was.ends_at) == (change.slot.starts_at, change.slot.ends_at):
+        return ""
+    zone = change.time_zone
+    return f"{times.date_text(change.was.starts_at, zone)}, {_span(change)}"
+
+
+def _span(change: VisitChange) -> str:
+    assert change.was is not None
+    return times.span_text(change.was.starts_at, change.was.ends_at, change.time_zone)
+
+
+def _of_winner(plan: ChangePlan, ending: Ending) -> list[str]:
+    name, left = ending.company_name, len(ending.leaving)
+    stays = f"{name} keeps {_dates(ending.keeps, 'the other')}; room and PIN stay."
+    if plan.wish.kind is ChangeKind.CANCEL:
+        told = "an updated calendar file" if ending.keeps else "a cancellation, with a calendar file that removes it"
+        first = f"{name} has accepted. It is told at once and gets {told}."
+        return [first, stays] if ending.keeps else [first]
+    if set(ending.leaving) <= {change.handle for change in plan.changes if change.cancelled}:
+        goes = f"cancels {_dates(len(ending.leaving))} of it"
+    else:
+        goes = (f"takes {_dates(left)} from it" if ending.keeps else "withdraws it") + _then_asks(plan)
+    first = f"{name} has accepted. {_ACTS[plan.wish.kind]} {goes}."
+    if ending.keeps:
+        return [first, stays]
+    again = " and a new request" if name in _asked(plan.askings) else ""
+    return [first, f"{name} gets a cancellation{again}. The meeting room and its PIN change."]
+
+
+def _of_pending(plan: ChangePlan, ending: Ending) -> list[str]:
+    waiting, act = ending.waiting, _ACTS[plan.wish.kind]
+    if len(waiting) == 1:
+        said = [f"{waiting[0]} has been asked and has not answered."]
+    elif waiting:
+        said = [f"{len(waiting)} companies have been asked and have not answered."]
+    else:
+        said = ["A request is open."]
+    if plan.wish.kind is ChangeKind.CANCEL and not plan.askings:
+        return [*said, f"{'It is' if len(waiting) == 1 else 'They are'} told that there is nothing to do."]
+    whose = "the" if len(waiting) < 2 else "their"
+    asks = " and asks anew" if plan.askings else ". Nobody is asked anew"
+    said[0] += f" {act} withdraws {whose} request{asks}."
+    dropped = [name for name in waiting if name not in _asked(plan.askings)]
+    if dropped:
+        said.append(f"Told that there is nothing to do: {_and(dropped)}.")
+    return said
+
+
+def _of_nobody(plan: ChangePlan) -> str:
+    if plan.askings:
+        return _first_request(plan)
+    if plan.wish.kind is ChangeKind.CANCEL:
+        return "No company has accepted or is waiting to answer: nobody is told."
+    if any(change.told or change.added for change in plan.changes):
+        return "No company has accepted or is waiting to answer: nobody is told, and nobody is asked."
+    return "No company sees any of this: nobody is told."
+
+
+def _first_request(plan: ChangePlan) -> str:
+    sends = f"sends a request to {_number(plan.askings)}"
+    if _only_new(plan):
+        return f"Saving {sends} for the new dates. Nothing else changes for any company."
+    is_first = plan.wish.kind is ChangeKind.ASK and not plan.before.language_tag
+    act = "Asking" if is_first else _ACTS[plan.wish.kind]
+    return f"No company has accepted or is waiting to answer. {act} {sends}."
+
+
+def _only_new(plan: ChangePlan) -> bool:
+    """Whether all that is asked for are dates that a new rule adds."""
+    return all(handle < 0 for asking in plan.askings for handle in asking.handles)
+
+
+def _then_asks(plan: ChangePlan) -> str:
+    if not plan.askings:
+        return ". Nobody is asked instead"
+    return " and asks everyone again" if plan.wish.kind is ChangeKind.EDIT else f" and asks {_number(plan.askings)}"
+
+
+def _said(draft: VisitDraft, names: Names) -> dict[str, str]:
+    """A draft's values in words, by the names of the form's fields; empty where there is nothing."""
+    values = {FIELD_NAMES.get(part.name, part.name): str(getattr(draft, part.name) or "") for part in fields(draft)}
+    return values | {
+        "provider": names.providers.get(str(draft.provider_id), "Somebody else"),
+        "date": times.day_text(draft.day),
+        "start_time": f"{draft.wall:%H:%M}",
+        "duration": times.duration_text(draft.duration_minutes),
+        "visit_type": draft.visit_type.value.capitalize(),
+        "repeat": draft.repeat.words if draft.repeat else "",
+        "language": names.languages.get(draft.language_tag, draft.language_tag),
+        "interpreter": ", ".join(sorted(names.picks[pick] for pick in draft.picks)),
+    }
+
+
+def _asked(askings: Iterable[Asking]) -> list[str]:
+    return list(dict.fromkeys(company.name for asking in askings for company in asking.question.companies))
+
+
+def _count(askings: Iterable[Asking]) -> int:
+    return sum(len(asking.handles) for asking in askings)
+
+
+def _number(askings: Iterable[Asking]) -> str:
+    count = len(_asked(askings))
+    return "1 company" if count == 1 else f"{count} companies"
+
+
+def _companies(askings: Sequence[Asking]) -> str:
+    return f"{_number(askings)} {'is' if len(_asked(askings)) == 1 else 'are'}"
+
+
+def _dates(count: int, which: str = "") -> str:
+    """1 date, 5 dates, the other date, the other 5 dates."""
+    if which and count == 1:
+        return f"{which} date"
+    return " ".join(filter(None, (which, str(count), "date" if count == 1 else "dates")))
+
+
+def _and(names: Iterable[str]) -> str:
+    found = list(names)
+    return " and ".join(filter(None, (", ".join(found[:-1]), found[-1]))) if found else ""

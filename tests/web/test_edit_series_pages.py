@@ -1,0 +1,134 @@
+"""Edit of a series: for which visits, what each of them keeps, and what a new rule drops and adds."""
+
+from datetime import date, time
+
+from shared.models import Visit
+from shared.repeat import Repeat
+from shared.states import Frequency
+from tests.web.changing import WEEKLY_6, accepted, confirm, held, open_change, preview, save, send, told
+from tests.web.checks import dump, soup_of, words
+from tests.world import World
+
+
+def test_a_date_moved_on_its_own_leaves_the_winner_the_rest(world_on_either: World) -> None:
+    world = world_on_either
+    first = accepted(world, repeat=WEEKLY_6)
+    client = world.login()
+
+    page = preview(client, first + 2, date="2026-12-09")
+    assert (
+        "Clearsign has accepted. Saving takes 1 date from it and asks everyone again. "
+        "Clearsign keeps the other 5 dates; room and PIN stay."
+    ) in told(page)
+    confirm(client, page)
+    world.tick()
+
+    assert [world.badge(first + number) for number in range(6)] == [
+        "Pending Request" if number == 2 else "Accepted" for number in range(6)
+    ]
+
+
+def test_the_form_of_a_series_offers_each_reach_with_its_number_of_visits(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    world.pass_time(days=8)  # the first two are past by then
+
+    page = words(open_change(world.login(), first + 3))
+
+    assert "This visit" in page
+    assert "This and following (3)" in page
+    assert "All (4 visits to come)" in page
+    assert "Every week on Tue, 3 times" in page
+
+
+def test_only_what_changed_applies_to_the_other_visits(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 4, start_time="15:00")
+    page = preview(client, first + 1, reach="all", duration="60")
+    assert "6 dates" in words(page)
+    confirm(client, page)
+
+    for number in range(6):
+        form = open_change(client, first + number)
+        assert held(form, "duration") == "60"
+        assert held(form, "start_time") == ("15:00" if number == 4 else "09:30")
+
+
+def test_a_new_rule_cancels_the_dates_it_drops_and_adds_others(world: World) -> None:
+    first = world.book(ask=["Clearsign"], repeat=WEEKLY_6)
+    client = world.login()
+
+    page = preview(client, first + 3, reach="following", weekdays=["3"], repeat_count="2")
+    listed = [" ".join(item.get_text(" ").split()) for item in soup_of(page).select(".dates li")]
+    assert [item.rpartition(" ")[2] for item in listed] == ["Cancelled", "New", "Cancelled", "New", "Cancelled"]
+    confirm(client, page)
+
+    days = {row[Visit.__table__.c.keys().index("starts_at")].date() for row in dump(world)["visit"]}
+    assert {date(2026, 12, 17), date(2026, 12, 24)} <= days
+    assert world.badge(first + 3) == "Cancelled"
+    assert world.badge(first + 2) == "Pending Request"
+
+
+def test_a_new_rule_says_what_the_winner_loses_and_who_is_asked_for_the_new_dates(world: World) -> None:
+    first = accepted(world, repeat=WEEKLY_6)
+
+    page = preview(world.login(), first + 2, reach="following", weekdays=["1", "2"])
+
+    assert told(page) == (
+        "What saving will do Clearsign has accepted. Saving cancels 2 dates of it. "
+        "Clearsign keeps the other 4 dates; room and PIN stay. "
+        "Saving sends a request to 3 companies for the new dates."
+    )
+
+
+def test_a_longer_series_asks_for_the_new_dates_alone(world: World) -> None:
+    first = accepted(world, repeat=WEEKLY_6)
+    client = world.login()
+
+    page = preview(client, first + 3, reach="following", repeat_count="4")
+    assert "Saving sends a request to 3 companies for the new dates. Nothing else changes for any company." in told(
+        page
+    )
+    confirm(client, page)
+
+    assert world.badge(first + 5) == "Accepted"
+    assert world.badge(first + 6) == "Pending Request"
+
+
+def test_a_rule_is_read_with_this_and_following_alone(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    client = world.login()
+
+    for reach in ("this", "all"):
+        answer = send(client, open_change(client, first + 1), reach=reach, repeat="daily", repeat_count="")
+        assert "Nothing is changed yet." in words(answer), words(answer)
+    answer = send(client, open_change(client, first + 1), reach="following", repeat="")
+    assert answer.status_code == 422
+    assert "Choose how the visits repeat. To end the series, cancel the visits." in words(answer)
+
+
+def test_a_rule_for_the_31st_stays_one_on_the_last_day_of_february(world: World) -> None:
+    monthly = Repeat(Frequency.MONTHLY, month_day=31, count=5)
+    first = world.book(day=date(2026, 12, 31), repeat=monthly)
+    client = world.login()
+    form = open_change(client, first + 2)
+    assert held(form, "date") == "2027-02-28"
+
+    assert "Nothing is changed yet." in words(send(client, form, reach="following"))
+    confirm(client, preview(client, first + 2, reach="following", repeat_count="4"))
+    days = {row[Visit.__table__.c.keys().index("starts_at")].date() for row in dump(world)["visit"]}
+    assert max(days) == date(2027, 5, 31)
+
+
+def test_a_date_that_daylight_saving_moves_is_marked(world: World) -> None:
+    first = world.book(day=date(2027, 3, 7), wall=time(1, 30), repeat=Repeat(Frequency.WEEKLY, (6,), None, None, 3))
+
+    page = preview(world.login(), first, reach="all", start_time="02:30")
+
+    assert words(page).count("The clock jumps over the usual time on that day: it begins later.") == 1
+
+
+def test_a_visit_years_away_can_be_changed(world: World) -> None:
+    first = world.book(repeat=Repeat(Frequency.MONTHLY, month_day=24, count=40))
+
+    save(world.login(), first + 39, reason="Last one")
