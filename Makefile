@@ -68,6 +68,10 @@ test: $(DEV) $(NODE_DEV) chromium ## Check style, types and imports, then run al
 soak: $(DEV) $(NODE_DEV) chromium ## Run the long tests, which `make test` leaves out
 	@$(BIN)/pytest -m soak
 
+.PHONY: bench
+bench: $(DEV) $(VENDOR) ## Measure the search with 100,000 visits on both databases (some minutes)
+	@$(BIN)/python -m bench.search
+
 .PHONY: chromium
 chromium: $(DEV) ## Find a browser for the tests, or install one
 	$(heading) "Browser"

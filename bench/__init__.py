@@ -1,0 +1,1 @@
+"""Measurements of the product, one table each: `make bench`."""

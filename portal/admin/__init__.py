@@ -1,0 +1,1 @@
+"""The administrators' pages: what a clinic decides about itself."""
