@@ -3,17 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from shared.audit import Actor, AuditEvent, record
 from shared.db import reading, transaction
 from shared.models import User, UserSession
+from shared.passwords import password_matches
 from shared.tokens import hash_token, new_session_token
-
-_hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +21,6 @@ class Login:
     user_id: int
 
 
-def hash_password(password: str) -> str:
-    """Argon2id with the library's recommended cost."""
-    return _hasher.hash(password)
-
-
 def log_in(*, email: str, password: str, replaces: str | None, now: datetime) -> Login | None:
     """Open a session under a new token, or None. An unknown address costs as much time as a wrong password.
 
@@ -36,10 +28,9 @@ def log_in(*, email: str, password: str, replaces: str | None, now: datetime) ->
     """
     with reading() as session:
         user = session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
-        password_hash = user.password_hash if user is not None and user.password_hash else _NOBODY
-    matches = _verify(password_hash, password)  # outside the transaction: it is slow on purpose
+        matches = password_matches(user.password_hash if user else None, password)  # no transaction: slow on purpose
     with transaction() as session:
-        if user is None or user.password_hash is None:
+        if user is None or not _is_unchanged(session, user):
             return None
         by = Actor(user_id=user.id)
         if not matches:
@@ -86,8 +77,15 @@ def touch_session(token: str, *, now: datetime) -> None:
             row.last_seen_at = now
 
 
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
+def _is_unchanged(session: Session, seen: User) -> bool:
+    """Lock the user's row and see whether the password that was checked still opens anything.
+
+    Without it a login that began before the password was changed could outlive the end of all sessions.
+    """
+    return seen.password_hash is not None and bool(
+        session.scalar(
+            select(User.id)
+            .where(User.id == seen.id, User.active, User.password_hash == seen.password_hash)
+            .with_for_update(key_share=True)
+        )
+    )

@@ -1,0 +1,159 @@
+"""The clinic's people: invite, change, deactivate."""
+
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from portal.access import viewer
+from portal.admin.saving import Theirs, add_errors, id_of, theirs
+from portal.admin.user_form import ROLES, DeactivateForm, UserForm, form_for
+from shared.actions import (
+    SaveOutcome,
+    SaveResult,
+    change_user,
+    deactivate_user,
+    invite_user,
+    reactivate_user,
+    send_password_link,
+)
+from shared.queries import UserDetails, user_details, user_list
+from shared.records import stamp_of
+from shared.rules import UserState
+from shared.states import Role
+from shared.web import page, request_now
+
+bp = Blueprint("users", __name__, url_prefix="/admin/users")
+
+NEWS = {
+    "invited": "The invitation is on its way. The link in it works for 72 hours.",
+    "saved": "The changes are saved.",
+    "deactivated": "This person can't log in any more.",
+    "reactivated": "This person can log in again. Who has no password yet gets a new invitation.",
+    "sent": "A mail with a new link is on its way. Links sent before no longer work.",
+    "enough": "Three mails went to this person within the hour. Wait a little, or ask them to look among spam.",
+}
+"""What the list says after a change; ``news`` in its address names the sentence."""
+
+
+@bp.get("")
+def index() -> Response:
+    """Everybody of the clinic."""
+    people, news = user_list(viewer().scope, now=request_now()), request.args.get("news", "")
+    return page(
+        "admin/users/index.html",
+        people=people,
+        news=NEWS.get(news, ""),
+        good=news != "enough",
+        unasked=id_of(request.args.get("unasked", "")),
+    )
+
+
+@bp.get("/new")
+def new() -> Response:
+    """An empty form."""
+    return page("admin/users/new.html", form=UserForm(formdata=None, role="scheduler"))
+
+
+@bp.post("/new")
+def invite() -> Response:
+    """Add somebody and mail the invitation."""
+    form = UserForm()
+    if form.validate():
+        result = invite_user(viewer().scope, form.record, now=request_now())
+        if result.outcome is SaveOutcome.SAVED:
+            return _to_list("invited")
+        add_errors(form, result.errors)
+    return page("admin/users/new.html", status=422, form=form)
+
+
+@bp.get("/<id:user_id>")
+def edit(user_id: int) -> Response:
+    """One person, to change."""
+    details = _details(user_id)
+    return page("admin/users/edit.html", form=form_for(details.record), details=details, theirs=())
+
+
+@bp.post("/<id:user_id>")
+def save(user_id: int) -> Response:
+    """Save what was changed."""
+    details = _details(user_id)
+    form = _posted_form(details)
+    if not form.validate():
+        return page("admin/users/edit.html", status=422, form=form, details=details, theirs=())
+    result = change_user(
+        viewer().scope,
+        user_id,
+        form.record,
+        stamp=form.stamp.data or "",
+        takes_over_id=form.takes_over_id,
+        now=request_now(),
+    )
+    if result.outcome is SaveOutcome.SAVED:
+        return _to_list("saved", unasked=result.unasked)
+    return _unsaved(user_id, form, result)
+
+
+@bp.get("/<id:user_id>/deactivate")
+def confirm_deactivation(user_id: int) -> Response:
+    """What deactivating means, and who takes over."""
+    return page("admin/users/deactivate.html", form=DeactivateForm(formdata=None), details=_details(user_id))
+
+
+@bp.post("/<id:user_id>/deactivate")
+def deactivate(user_id: int) -> Response:
+    """Deactivate the person, unless visits to come have nobody to take them over."""
+    form = DeactivateForm()
+    result = deactivate_user(viewer().scope, user_id, takes_over_id=form.takes_over_id, now=request_now())
+    if result.outcome is SaveOutcome.SAVED:
+        return _to_list("deactivated", unasked=result.unasked)
+    add_errors(form, result.errors)
+    return page("admin/users/deactivate.html", status=422, form=form, details=_details(user_id))
+
+
+@bp.post("/<id:user_id>/reactivate")
+def reactivate(user_id: int) -> Response:
+    """Let the person in again."""
+    reactivate_user(viewer().scope, user_id, now=request_now())
+    return _to_list("reactivated")
+
+
+@bp.post("/<id:user_id>/link")
+def send_link(user_id: int) -> Response:
+    """Mail a link to choose a password, again."""
+    sent = send_password_link(viewer().scope, user_id, now=request_now())
+    return _to_list("sent" if sent else "enough")
+
+
+def _details(user_id: int) -> UserDetails:
+    details = user_details(viewer().scope, user_id, now=request_now())
+    if details is None:
+        abort(404)
+    return details
+
+
+def _posted_form(details: UserDetails) -> UserForm:
+    """The form as it was sent; the address of somebody who has a password is no part of it."""
+    if details.row.state is UserState.INVITED:
+        return UserForm()
+    data = MultiDict(request.form)
+    data["email"] = details.row.email
+    return UserForm(formdata=data)
+
+
+def _unsaved(user_id: int, form: UserForm, result: SaveResult) -> Response:
+    """The form again, with what stands against it and the person as they stand now."""
+    details = _details(user_id)
+    add_errors(form, result.errors)
+    others: tuple[Theirs, ...] = ()
+    if result.outcome is SaveOutcome.CONFLICT:
+        others = theirs(form, details.record, form.record, _say)
+        form.stamp.data = stamp_of(details.record)
+    return page("admin/users/edit.html", status=422, form=form, details=details, theirs=others)
+
+
+def _say(name: str, value: str) -> str:
+    return ROLES[Role(value)] if name == "role" else value
+
+
+def _to_list(news: str, *, unasked: int = 0) -> Response:
+    return redirect(url_for(".index", news=news, unasked=unasked or None), 303)

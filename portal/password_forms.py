@@ -1,0 +1,37 @@
+"""The forms about passwords. What a password may be is checked by the actions."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from portal.fields import clean_text, plain_text
+
+
+class ForgotForm(FlaskForm):
+    """Who wants a link. Whether somebody has the address is never said."""
+
+    email = EmailField(
+        "E-mail",
+        filters=[clean_text],
+        validators=[InputRequired("Write your e-mail address."), Length(max=254), plain_text],
+    )
+
+
+class NewPasswordForm(FlaskForm):
+    """A new password, typed twice: what nobody sees is mistyped easily."""
+
+    password = PasswordField("New password", validators=[InputRequired("Choose a password.")])
+    again = PasswordField("New password, once more", validators=[InputRequired("Type the new password once more.")])
+
+    def validate_again(self, field: Any) -> None:
+        """The same twice."""
+        if field.data != self.password.data:
+            raise ValidationError("The two passwords differ. Type both again.")
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """A new password for who knows the old one."""
+
+    old = PasswordField("Current password", validators=[InputRequired("Type your current password.")])

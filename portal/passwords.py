@@ -1,0 +1,126 @@
+"""Passwords: forgotten, chosen by a mailed link, changed on one's own page."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Blueprint, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from portal.access import viewer
+from portal.password_forms import ChangePasswordForm, ForgotForm, NewPasswordForm
+from shared.actions import PasswordOutcome, ask_password_reset, change_password, set_password_by_link
+from shared.queries import PasswordPage, password_page
+from shared.tokens import LinkKind, VerifiedLink
+from shared.web import page, request_now, services
+
+bp = Blueprint("passwords", __name__)
+
+EVEN_SECONDS = 0.3
+"""How long every answer to "forgot" takes, so that nobody can tell by the clock whether an address is known."""
+
+NOT_THE_OLD_ONE = "This is not your current password. Type it again."
+
+
+@bp.get("/password/forgot")
+def forgot() -> Response:
+    """Ask for a link to choose a new password."""
+    return page("passwords/forgot.html", form=ForgotForm(formdata=None))
+
+
+@bp.post("/password/forgot")
+def ask() -> Response:
+    """The same answer, after the same time, for every address."""
+    form = ForgotForm()
+    if not form.validate():
+        return page("passwords/forgot.html", status=422, form=form)
+    with _evened_out():
+        ask_password_reset(form.email.data or "", now=request_now())
+    return redirect(url_for(".asked"), 303)
+
+
+@bp.get("/password/asked")
+def asked() -> Response:
+    """What happens next, whoever asked."""
+    return page("passwords/asked.html")
+
+
+@bp.get("/password/set/<token>")
+def choose(token: str) -> Response:
+    """Show whose password the link sets. Changes nothing, however often it is opened."""
+    _link, found = _read(token)
+    return _gone() if found is None else _choose_page(NewPasswordForm(formdata=None), found, token)
+
+
+@bp.post("/password/set/<token>")
+def set_password(token: str) -> Response:
+    """Set the password and log its owner out everywhere. The link works once."""
+    link, found = _read(token)
+    if link is None or found is None:
+        return _gone()
+    form = NewPasswordForm()
+    if not form.validate():
+        return _choose_page(form, found, token, status=422)
+    result = set_password_by_link(link, form.password.data or "", now=request_now())
+    if result.outcome is PasswordOutcome.LINK_DEAD:
+        return _gone()
+    if result.outcome is PasswordOutcome.REFUSED:
+        form.password.errors = [result.fault]
+        return _choose_page(form, found, token, status=422)
+    return redirect(url_for(".done"), 303)
+
+
+@bp.get("/password/done")
+def done() -> Response:
+    """On to the login."""
+    return page("passwords/done.html")
+
+
+@bp.get("/account")
+def account() -> Response:
+    """One's own name and role, and the way to another password."""
+    return page("passwords/account.html", form=ChangePasswordForm(formdata=None), changed="changed" in request.args)
+
+
+@bp.post("/account")
+def change() -> Response:
+    """Change one's own password. All other logins end."""
+    form = ChangePasswordForm()
+    if form.validate():
+        result = change_password(
+            viewer().scope,
+            old=form.old.data or "",
+            new=form.password.data or "",
+            keep=current_user.get_id(),
+            now=request_now(),
+        )
+        if result.outcome is PasswordOutcome.SET:
+            return redirect(url_for(".account", changed="yes"), 303)
+        if result.outcome is PasswordOutcome.REFUSED:
+            form.password.errors = [result.fault]
+        else:
+            form.old.errors = [NOT_THE_OLD_ONE]
+    return page("passwords/account.html", status=422, form=form, changed=False)
+
+
+def _read(token: str) -> tuple[VerifiedLink | None, PasswordPage | None]:
+    link = services().tokens.read_link(LinkKind.PASSWORD, token)
+    return link, None if link is None else password_page(link, now=request_now())
+
+
+def _choose_page(form: NewPasswordForm, found: PasswordPage, token: str, *, status: int = 200) -> Response:
+    return page("passwords/choose.html", status=status, form=form, found=found, token=token)
+
+
+def _gone() -> Response:
+    """A link that was never ours looks like one that was used."""
+    return page("passwords/gone.html", status=410)
+
+
+@contextmanager
+def _evened_out() -> Iterator[None]:
+    """Take as long as ever: a mail to be written takes longer than none."""
+    began = time.monotonic()
+    yield
+    time.sleep(max(0.0, EVEN_SECONDS - (time.monotonic() - began)))

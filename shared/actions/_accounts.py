@@ -1,0 +1,70 @@
+"""What has to happen to a person's logins and password links, for every action on people. The caller holds the
+transaction."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import outbox
+from shared.errors import NotFoundError
+from shared.models import PasswordLink, User, UserSession
+from shared.rules import PASSWORD_MAILS_PER_HOUR, password_link_expiry
+from shared.states import MailKind
+from shared.tokens import hash_token, new_public_id
+
+
+def lock_user(session: Session, user_id: int, *, clinic_id: int | None = None) -> User:
+    """Lock a person's row, so that changes of a password, a role and an account happen one after the other.
+
+    Raises NotFoundError for nobody, and for somebody of another clinic than ``clinic_id``.
+    """
+    found = select(User).where(User.id == user_id)
+    user = session.scalar(
+        (found if clinic_id is None else found.where(User.clinic_id == clinic_id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if user is None:
+        raise NotFoundError
+    return user
+
+
+def end_sessions(session: Session, user: User, *, besides: str | None = None, now: datetime) -> None:
+    """Log the person out everywhere, but for the session with the token ``besides``."""
+    found = update(UserSession).where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
+    if besides is not None:
+        found = found.where(UserSession.token_hash != hash_token(besides))
+    session.execute(found.values(ended_at=now))
+
+
+def void_links(session: Session, user: User, *, now: datetime) -> None:
+    """Make every open password link of the person useless; a mail with one that has not left is dropped on its way."""
+    session.execute(
+        update(PasswordLink)
+        .where(PasswordLink.user_id == user.id, PasswordLink.used_at.is_(None), PasswordLink.expires_at > now)
+        .values(expires_at=now)
+    )
+
+
+def may_send_link(session: Session, user: User, *, now: datetime) -> bool:
+    """Whether one more mail with a password link may go to the person whose row is locked."""
+    made = select(func.count()).where(
+        PasswordLink.user_id == user.id, PasswordLink.created_at > now - timedelta(hours=1)
+    )
+    return session.scalars(made).one() < PASSWORD_MAILS_PER_HOUR
+
+
+def send_link(session: Session, user: User, *, now: datetime) -> None:
+    """Mail the person a new link to set a password: an invitation, or a reset for who has one. Older links are void."""
+    void_links(session, user, now=now)
+    invited = user.password_hash is None
+    link = PasswordLink(
+        user_id=user.id,
+        link_id=new_public_id(),
+        created_at=now,
+        expires_at=password_link_expiry(created_at=now, invited=invited),
+    )
+    session.add(link)
+    session.flush()
+    outbox.queue_to_user(session, MailKind.USER_INVITE if invited else MailKind.PASSWORD_RESET, user, link, now=now)

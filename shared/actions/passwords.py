@@ -1,0 +1,126 @@
+"""Passwords: asked anew by mail, set by a mailed link, changed by who knows the old one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
+from shared.audit import SYSTEM, About, Actor, AuditEvent, record
+from shared.db import reading, transaction
+from shared.models import Clinic, PasswordLink, User
+from shared.passwords import hash_password, password_fault, password_matches
+from shared.rules import Scope
+from shared.tokens import VerifiedLink
+
+
+class PasswordOutcome(StrEnum):
+    SET = "set"
+    LINK_DEAD = "link_dead"
+    NOT_THE_OLD_ONE = "not_the_old_one"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordResult:
+    """What became of a new password; ``fault`` says why it was refused."""
+
+    outcome: PasswordOutcome
+    fault: str = ""
+
+
+def ask_password_reset(email: str, *, now: datetime) -> None:
+    """Mail a link to set a password to whoever has this address; the caller never learns whether somebody has.
+
+    Who is deactivated gets none. Who was invited and has no password yet gets the invitation anew. More than a few
+    within an hour are not sent: the newest link stays good.
+    """
+    with transaction() as session:
+        user = session.scalar(
+            select(User)
+            .where(User.email == email.strip().lower(), User.active)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+        if user is not None and may_send_link(session, user, now=now):
+            send_link(session, user, now=now)
+            _record(session, user, AuditEvent.PASSWORD_ASKED, SYSTEM, now)
+
+
+def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) -> PasswordResult:
+    """Set the password of the person whom the link was mailed to. A link works once; all logins of theirs end.
+
+    A second click finds a dead link, also at the same moment: the condition in the write decides.
+    """
+    with reading() as session:
+        user = session.scalar(
+            select(User)
+            .join(PasswordLink, PasswordLink.user_id == User.id)
+            .where(PasswordLink.link_id == link.public_id)
+        )
+        if user is None:
+            return PasswordResult(PasswordOutcome.LINK_DEAD)
+        fault = password_fault(password, about=_about(session, user))
+    if fault:
+        return PasswordResult(PasswordOutcome.REFUSED, fault)
+    hashed = hash_password(password)  # outside the transaction: it is slow on purpose
+    with transaction() as session:
+        user = lock_user(session, user.id)
+        if not user.active or not _use_link(session, link, now):
+            return PasswordResult(PasswordOutcome.LINK_DEAD)
+        _set(session, user, hashed, keep=None, now=now)
+        return PasswordResult(PasswordOutcome.SET)
+
+
+def change_password(scope: Scope, *, old: str, new: str, keep: str, now: datetime) -> PasswordResult:
+    """Change one's own password. Every login of theirs ends but the one with the token ``keep``."""
+    with reading() as session:
+        user = session.get_one(User, scope.user_id)
+        fault = password_fault(new, about=_about(session, user))
+    seen = user.password_hash
+    if not password_matches(seen, old):
+        _note_failure(scope, now)
+        return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
+    if fault:
+        return PasswordResult(PasswordOutcome.REFUSED, fault)
+    hashed = hash_password(new)
+    with transaction() as session:
+        user = lock_user(session, scope.user_id)
+        if not user.active or user.password_hash != seen:  # changed or reset meanwhile
+            return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
+        _set(session, user, hashed, keep=keep, now=now)
+        return PasswordResult(PasswordOutcome.SET)
+
+
+def _about(session: Session, user: User) -> tuple[str, ...]:
+    return user.email, user.name, session.get_one(Clinic, user.clinic_id).name
+
+
+def _use_link(session: Session, link: VerifiedLink, now: datetime) -> bool:
+    result = session.execute(
+        update(PasswordLink)
+        .where(PasswordLink.link_id == link.public_id, PasswordLink.used_at.is_(None), PasswordLink.expires_at > now)
+        .values(used_at=now)
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def _set(session: Session, user: User, hashed: str, *, keep: str | None, now: datetime) -> None:
+    user.password_hash = hashed
+    void_links(session, user, now=now)
+    end_sessions(session, user, besides=keep, now=now)
+    _record(session, user, AuditEvent.PASSWORD_SET, Actor(user_id=user.id), now)
+
+
+def _note_failure(scope: Scope, now: datetime) -> None:
+    """Whoever sits down at somebody's open browser and guesses leaves a trace, as at the login."""
+    with transaction() as session:
+        by = Actor(user_id=scope.user_id)
+        record(session, AuditEvent.LOGIN_FAILED, clinic_id=scope.clinic_id, by=by, now=now)
+
+
+def _record(session: Session, user: User, what: AuditEvent, by: Actor, now: datetime) -> None:
+    record(session, what, clinic_id=user.clinic_id, by=by, now=now, about=About("user", user.id))

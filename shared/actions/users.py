@@ -1,0 +1,210 @@
+"""What an administrator does with the clinic's people: invite, change, deactivate."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
+from shared.actions._assignments import update_winners
+from shared.actions._reassignment import find_successor, hand_over_visits, visits_ahead
+from shared.actions._saving import (
+    CONFLICT,
+    SaveOutcome,
+    SaveResult,
+    invalid,
+    lock_as_admin,
+    saved,
+    somebody_was_quicker,
+)
+from shared.audit import About, Actor, AuditEvent, record
+from shared.db import transaction
+from shared.errors import DomainError
+from shared.models import User
+from shared.records import UserRecord, changed_fields, read_user
+from shared.rules import Scope
+from shared.states import Role
+
+TAKEN = "Somebody has this address already. Look for it in the list, among those deactivated too, or use another."
+LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
+HAS_VISITS = "This provider has visits to come. Choose who takes them over."
+NO_SUCCESSOR = "Choose another active provider from the list."
+
+
+class _AddressTakenError(Exception):
+    """Somebody has the address, in whichever clinic."""
+
+
+def invite_user(scope: Scope, wanted: UserRecord, *, now: datetime) -> SaveResult:
+    """Add somebody and mail a link to choose a password. An address belongs to one person over all clinics."""
+    try:
+        with transaction() as session:
+            _lock(session, scope)
+            user = User(
+                clinic_id=scope.clinic_id, email=wanted.email, name=wanted.name, role=wanted.role, created_at=now
+            )
+            session.add(user)
+            _flush_address(session)
+            send_link(session, user, now=now)
+            _record(session, scope, AuditEvent.USER_INVITED, user, now)
+            return saved(user.id)
+    except _AddressTakenError:
+        return invalid({"email": TAKEN})
+
+
+def change_user(
+    scope: Scope, user_id: int, wanted: UserRecord, *, stamp: str, takes_over_id: int | None = None, now: datetime
+) -> SaveResult:
+    """Save name, role and, while no password is chosen, the address, which is then mailed an invitation anew.
+
+    Not if somebody else was quicker (``stamp``). A new role ends the person's logins. Companies that hold visits of a
+    provider are told of a new name; a provider who becomes something else leaves the visits to ``takes_over_id``.
+    """
+    try:
+        with transaction() as session:
+            _lock(session, scope)
+            user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+            stored = read_user(user)
+            if somebody_was_quicker(stored, wanted, stamp):
+                return CONFLICT
+            result = _leave_role(session, scope, user, wanted.role, takes_over_id, now)
+            if result.outcome is not SaveOutcome.SAVED:
+                return result
+            changed = changed_fields(stored, wanted)
+            user.name, user.email, user.role = wanted.name, wanted.email, wanted.role
+            _flush_address(session)
+            if changed:
+                _record(session, scope, AuditEvent.USER_CHANGED, user, now, changed)
+                _follow(session, scope, user, changed, now)
+            return result
+    except _AddressTakenError:
+        return invalid({"email": TAKEN})
+
+
+def deactivate_user(scope: Scope, user_id: int, *, takes_over_id: int | None = None, now: datetime) -> SaveResult:
+    """Log the person out everywhere and let nobody in with this account. Visits to come go to ``takes_over_id`` first.
+
+    Doing it twice is harmless. Raises DomainError for the last administrator.
+    """
+    with transaction() as session:
+        _lock(session, scope)
+        user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+        if not user.active:
+            return saved(user.id)
+        if _is_last_admin(session, user):
+            raise DomainError(LAST_ADMIN)
+        result = _hand_over(session, scope, user, takes_over_id, now)
+        if result.outcome is not SaveOutcome.SAVED:
+            return result
+        user.active = False
+        end_sessions(session, user, now=now)
+        void_links(session, user, now=now)
+        _record(session, scope, AuditEvent.USER_DEACTIVATED, user, now)
+        return result
+
+
+def reactivate_user(scope: Scope, user_id: int, *, now: datetime) -> None:
+    """Let the person in again, with the password they had; who never chose one is invited anew."""
+    with transaction() as session:
+        _lock(session, scope)
+        user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+        if user.active:
+            return
+        user.active = True
+        _record(session, scope, AuditEvent.USER_REACTIVATED, user, now)
+        if user.password_hash is None:
+            send_link(session, user, now=now)
+
+
+def send_password_link(scope: Scope, user_id: int, *, now: datetime) -> bool:
+    """Mail the person a link to choose a password, again. False if enough of them left within the hour.
+
+    Raises DomainError for somebody deactivated.
+    """
+    with transaction() as session:
+        _lock(session, scope)
+        user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+        if not user.active:
+            raise DomainError("Who is deactivated gets no link. Reactivate them first.")
+        if not may_send_link(session, user, now=now):
+            return False
+        invited = user.password_hash is None
+        send_link(session, user, now=now)
+        _record(session, scope, AuditEvent.USER_INVITED if invited else AuditEvent.PASSWORD_ASKED, user, now)
+        return True
+
+
+def _lock(session: Session, scope: Scope) -> None:
+    """Lock the clinic, then see whether who asks is an administrator still: a colleague may have been quicker."""
+    lock_as_admin(session, scope)
+    actor = session.get_one(User, scope.user_id)
+    if not actor.active or actor.role is not Role.ADMIN:
+        raise DomainError("You are no longer an administrator of the clinic. Ask one to do this.")
+
+
+def _flush_address(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise _AddressTakenError from error
+
+
+def _leave_role(
+    session: Session, scope: Scope, user: User, role: Role, takes_over_id: int | None, now: datetime
+) -> SaveResult:
+    """Hand over the visits of who takes another role, unless something stands against it."""
+    if role is user.role:
+        return saved(user.id)
+    if _is_last_admin(session, user):
+        return invalid({"role": LAST_ADMIN})
+    return _hand_over(session, scope, user, takes_over_id, now)
+
+
+def _is_last_admin(session: Session, user: User) -> bool:
+    """Whether without this person nobody could log in as an administrator."""
+    if not user.active or user.role is not Role.ADMIN or user.password_hash is None:
+        return False
+    others = exists().where(
+        User.clinic_id == user.clinic_id,
+        User.id != user.id,
+        User.role == Role.ADMIN,
+        User.active,
+        User.password_hash.is_not(None),
+    )
+    return not session.scalars(select(others)).one()
+
+
+def _hand_over(session: Session, scope: Scope, user: User, takes_over_id: int | None, now: datetime) -> SaveResult:
+    """Give the person's visits to come to somebody else, unless something stands against it."""
+    visits = visits_ahead(session, user, now=now)
+    if not visits:
+        return saved(user.id)
+    if takes_over_id is None:
+        return invalid({"takes_over": HAS_VISITS})
+    successor = find_successor(session, user, takes_over_id)
+    if successor is None:
+        return invalid({"takes_over": NO_SUCCESSOR})
+    return replace(saved(user.id), unasked=hand_over_visits(session, scope, visits, successor, now=now))
+
+
+def _follow(session: Session, scope: Scope, user: User, changed: tuple[str, ...], now: datetime) -> None:
+    """What a change brings with it."""
+    if "role" in changed:
+        end_sessions(session, user, now=now)
+    if "name" in changed:
+        by = Actor(user_id=scope.user_id)
+        update_winners(session, scope.clinic_id, by=by, fields=("name",), provider_id=user.id, now=now)
+    if "email" in changed:
+        if user.password_hash is not None:
+            raise DomainError("The address of somebody who has a password stays as it is.")
+        if user.active:
+            send_link(session, user, now=now)
+
+
+def _record(
+    session: Session, scope: Scope, what: AuditEvent, user: User, now: datetime, fields: tuple[str, ...] = ()
+) -> None:
+    by, about = Actor(user_id=scope.user_id), About("user", user.id)
+    record(session, what, clinic_id=scope.clinic_id, by=by, now=now, fields=fields, about=about)

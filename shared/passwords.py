@@ -1,0 +1,76 @@
+"""What may be a password, and what is stored of one."""
+
+import re
+import unicodedata
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
+
+from shared.texts import is_readable
+
+SHORTEST, LONGEST = 12, 200
+"""In characters. There are no rules of composition: they make passwords alike (NIST SP 800-63B)."""
+
+_ESTIMATED = 72
+"""How much of it is looked at for how soon it is guessed: the time that takes grows faster than the length."""
+_SAFE = 3
+"""The estimator's grade, 0 to 4, from which on about a hundred million tries are needed."""
+_OWN = 5
+"""How much a password has to hold besides its owner's name and address."""
+
+_hasher = PasswordHasher()
+
+
+def hash_password(password: str) -> str:
+    """Argon2id with the library's recommended cost. Slow on purpose: not within a transaction."""
+    return _hasher.hash(_spelt(password))
+
+
+def password_matches(password_hash: str | None, password: str) -> bool:
+    """Whether it is the password behind the hash. Where there is no hash it takes as long, and is not."""
+    try:
+        _hasher.verify(password_hash or _NOBODY, _spelt(password))
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def password_fault(password: str, *, about: tuple[str, ...]) -> str:
+    """Why it can't be a new password, in a sentence that says what to do; empty if it can.
+
+    ``about`` is what is known of its owner: mail address, name, clinic.
+    """
+    if len(password) < SHORTEST:
+        return f"Use at least {SHORTEST} characters. A few words that don't belong together are easy to remember."
+    if len(password) > LONGEST:
+        return f"Use at most {LONGEST} characters."
+    if not is_readable(password):
+        return "This holds characters that can't be read. Choose others."
+    if _is_owners(password, about):
+        return "This is too close to your name, address or clinic. Choose something else."
+    if zxcvbn(password[:_ESTIMATED], user_inputs=_words(about))["score"] < _SAFE:
+        return "This is easy to guess. Add words that don't belong together, or choose another."
+    return ""
+
+
+def _spelt(password: str) -> str:
+    """One spelling for characters that keyboards make in several ways."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _words(about: tuple[str, ...]) -> list[str]:
+    """The words in it, the longest first."""
+    found = {word for text in about for word in re.findall(r"\w{3,}", text.casefold().replace("_", " "))}
+    return sorted(found, key=len, reverse=True)
+
+
+def _is_owners(password: str, about: tuple[str, ...]) -> bool:
+    """Whether hardly anything is left of it without its owner's words."""
+    left = password.casefold()
+    for word in _words(about):
+        left = left.replace(word, " ")
+    return left != password.casefold() and sum(character.isalnum() for character in left) < _OWN
+
+
+_NOBODY = hash_password("nobody has this password")

@@ -1,0 +1,35 @@
+"""What administrators do with people, for the stories of this folder."""
+
+from shared.actions import SaveResult, change_user, deactivate_user
+from shared.db import reading
+from shared.models import User
+from shared.records import UserRecord, read_user, stamp_of
+from shared.rules import Scope
+from shared.states import Role
+from tests.world import World
+
+
+def admin(world: World) -> Scope:
+    return world.clinic.scope(Role.ADMIN)
+
+
+def user_of(world: World, user_id: int) -> User:
+    with world.jobs.app_context(), reading() as session:
+        return session.get_one(User, user_id)
+
+
+def change(
+    world: World, user_id: int, *, by: Scope | None = None, stamp: str = "", to: int | None = None, **values: object
+) -> SaveResult:
+    """Change some of a person's values, as seen now unless another stamp is given."""
+    seen = read_user(user_of(world, user_id))
+    wanted = UserRecord(**({"name": seen.name, "email": seen.email, "role": seen.role} | values))  # type: ignore[arg-type]
+    with world.jobs.app_context():
+        return change_user(
+            by or admin(world), user_id, wanted, stamp=stamp or stamp_of(seen), takes_over_id=to, now=world.now
+        )
+
+
+def deactivate(world: World, user_id: int, *, by: Scope | None = None, to: int | None = None) -> SaveResult:
+    with world.jobs.app_context():
+        return deactivate_user(by or admin(world), user_id, takes_over_id=to, now=world.now)

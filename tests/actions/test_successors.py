@@ -1,0 +1,176 @@
+"""A provider leaves, or becomes something else: who takes over the visits to come, and what their companies hear."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.actions import (
+    ConfirmOutcome,
+    ConfirmResult,
+    Preview,
+    SaveOutcome,
+    SaveResult,
+    _changing,
+    _reassignment,
+    confirm_visit,
+    deactivate_user,
+)
+from shared.changes import ChangePlan, Wish
+from shared.db import reading
+from shared.errors import DomainError
+from shared.models import Company, Request, RequestVisit, Visit
+from shared.repeat import Repeat
+from shared.rules import Scope
+from shared.states import Frequency, MailKind, RequestState, Role
+from tests.actions.desk import snapshot
+from tests.actions.people import admin, change, deactivate, user_of
+from tests.faults.racing import racers
+from tests.world import World
+
+
+@pytest.mark.parametrize("way", ["deactivate", "change the role"])
+def test_a_provider_with_visits_to_come_stays_until_somebody_takes_them_over(world_on_either: World, way: str) -> None:
+    world = world_on_either
+    harbor = world.add_clinic("Harbor Family Health", domain="harbor")
+    provider, visit = world.clinic.users["provider"], world.book(ask=["Clearsign"])
+    gone = world.add_user(Role.PROVIDER, "Gone", active=False)
+    before = snapshot(world)
+
+    def leave(to: int | None) -> SaveResult:
+        if way == "deactivate":
+            return deactivate(world, provider, to=to)
+        return change(world, provider, to=to, role=Role.STAFF, name="Other")
+
+    assert "Choose who takes them over" in leave(None).errors["takes_over"]
+    for wrong in (0, 2**62, provider, gone, world.clinic.users["staff"], harbor.users["provider"]):
+        assert leave(wrong).errors == {"takes_over": "Choose another active provider from the list."}
+    assert snapshot(world) == before
+
+    world.change(Visit, visit, status="cancelled")
+    assert leave(None).outcome is SaveOutcome.SAVED
+
+
+@pytest.mark.parametrize("way", ["deactivate", "change the role"])
+def test_a_successor_takes_over_every_visit_and_the_companies_are_asked_anew(world_on_either: World, way: str) -> None:
+    world = world_on_either
+    provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
+    won, pending, unasked = world.book(ask=["Clearsign"]), world.book(ask=["Northlight"]), world.book()
+    elsewhere = world.book(ask=["Lumen"], provider_id=successor)
+    world.accept(won, "Clearsign")
+    world.tick()
+    before = {visit: world.request_of(visit).id for visit in (won, pending, elsewhere)}
+
+    if way == "deactivate":
+        result = deactivate(world, provider, to=successor)
+    else:
+        result = change(world, provider, to=successor, role=Role.STAFF)
+    world.tick()
+
+    assert result.outcome is SaveOutcome.SAVED
+    leaver = user_of(world, provider)
+    assert (leaver.active, leaver.role) in {(False, Role.PROVIDER), (True, Role.STAFF)}
+    with world.jobs.app_context(), reading() as session:
+        visits = {visit.id: visit for visit in session.scalars(select(Visit))}
+        requests = {request.id: request.state for request in session.scalars(select(Request))}
+        names = {row.request_id: row.provider_name for row in session.scalars(select(RequestVisit))}
+    assert {visit.provider_id for visit in visits.values()} == {successor}
+    assert [requests[before[visit]] for visit in (won, pending, elsewhere)] == [
+        RequestState.WITHDRAWN, RequestState.WITHDRAWN, RequestState.PENDING,
+    ]  # fmt: skip
+    assert world.request_of(elsewhere).id == before[elsewhere]
+    assert visits[unasked].request_id is None
+    for visit in (won, pending):
+        asked = world.request_of(visit)
+        assert (asked.state, names[asked.id]) == (RequestState.PENDING, "Dr. Second")
+    assert [mail.recipient for mail in world.outbox(MailKind.CANCELLATION)] == ["dispatch@clearsign.example"]
+    changed = [entry for entry in world.trail() if entry.what == "visit_changed"]
+    assert {(entry.visit_id, entry.actor_user_id) for entry in changed} == {
+        (visit, world.clinic.users["admin"]) for visit in (won, pending, unasked)
+    }
+    assert {tuple(entry.fields) for entry in changed} == {("provider",)}
+
+
+def test_a_visit_whose_company_was_suspended_is_handed_over_and_counted_as_asked_of_nobody(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
+    asked, unasked = world.book(ask=["Clearsign"]), world.book(ask=["Northlight"])
+    world.change(Company, world.clinic.companies["Northlight"], accredited=False)
+
+    assert deactivate(world, provider, to=successor).unasked == 1
+
+    with world.jobs.app_context(), reading() as session:
+        rows = {visit.id: (visit.provider_id, visit.request_id is None) for visit in session.scalars(select(Visit))}
+    assert rows == {asked: (successor, False), unasked: (successor, True)}
+
+
+def test_a_handing_over_that_fails_half_way_leaves_nothing_behind(
+    world_on_either: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_on_either
+    provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
+    world.book(ask=["Clearsign"])
+    last = world.book(ask=["Northlight"])
+    before, plan = snapshot(world), _changing.locked_plan
+
+    def refused(session: Session, scope: Scope, wish: Wish, now: datetime) -> ChangePlan:
+        found = plan(session, scope, wish, now)
+        return replace(found, errors={"provider": "Not this one."}) if wish.visit_id == last else found
+
+    monkeypatch.setattr(_reassignment, "locked_plan", refused)
+    with pytest.raises(DomainError, match="Not this one"):
+        deactivate(world, provider, to=successor)
+
+    assert snapshot(world) == before
+
+
+def test_a_visit_booked_while_its_provider_is_deactivated_is_refused_or_handed_over(world_on_either: World) -> None:
+    world = world_on_either
+    provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
+    scope, draft = world.clinic.scope(), world.draft()
+    preview = Preview("a key", draft.digest(), ())
+
+    deeds: list[Callable[[], ConfirmResult | SaveResult]] = [
+        partial(confirm_visit, scope, draft, preview, now=world.now),
+        partial(deactivate_user, admin(world), provider, takes_over_id=successor, now=world.now),
+    ]
+    with racers(world, 2) as group:
+        booked, left = group.race(deeds)
+
+    assert left.outcome is SaveOutcome.SAVED
+    with world.jobs.app_context(), reading() as session:
+        holders = set(session.scalars(select(Visit.provider_id)))
+    assert holders == (set() if booked.outcome is ConfirmOutcome.INVALID else {successor})
+
+
+def test_a_visit_that_has_begun_keeps_nobody(world: World) -> None:
+    world.book()
+    world.now += timedelta(hours=21, minutes=30)  # its start
+
+    assert deactivate(world, world.clinic.users["provider"]).outcome is SaveOutcome.SAVED
+
+
+def test_of_a_series_the_visits_that_are_over_stay_with_whoever_held_them(world_on_either: World) -> None:
+    world = world_on_either
+    provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
+    world.book(ask=["Clearsign"], repeat=Repeat(Frequency.DAILY, count=4))
+    world.accept(1, "Clearsign")
+    world.tick()
+    world.pass_time(days=2)  # two are over
+
+    deactivate(world, provider, to=successor)
+    world.tick()
+
+    with world.jobs.app_context(), reading() as session:
+        visits = list(session.scalars(select(Visit).order_by(Visit.starts_at)))
+    assert [visit.provider_id for visit in visits] == [provider, provider, successor, successor]
+    assert len({visit.appointment_id for visit in visits}) == 1
+    assert visits[2].request_id == visits[3].request_id != visits[0].request_id
+    assert world.request_of(visits[2].id).state is RequestState.PENDING
+    assert world.open_mail(to="Clearsign").text.count("Dr. Second") >= 1
