@@ -1,0 +1,115 @@
+"""The clinic's settings."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import BooleanField, EmailField, HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+
+from portal.access import viewer
+from portal.admin.saving import ZoneField, name_field, phone_field, theirs
+from portal.fields import clean_text, mail_address, plain_text
+from shared.actions import SaveOutcome, change_settings
+from shared.queries import SettingsPage, settings_page
+from shared.records import ClinicRecord
+from shared.web import page, request_now
+
+bp = Blueprint("settings", __name__, url_prefix="/admin/settings")
+
+SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
+LONGEST_SECONDS = 30 * SECONDS["days"]
+
+
+class SettingsForm(FlaskForm):
+    """The settings. ``stamp`` tells what they were when the form was opened."""
+
+    stamp = HiddenField()
+    name = name_field("Clinic name", "Write the clinic's name.")
+    contact_phone = phone_field("Contact phone", "Write the number that companies call.")
+    contact_email = EmailField(
+        "Contact e-mail",
+        filters=[clean_text],
+        validators=[
+            DataRequired("Write the address that companies write to."),
+            Length(max=254, message="At most 254 characters."),
+            plain_text,
+            mail_address,
+        ],
+    )
+    dial_in_number = phone_field("Dial-in number", "Write the number that a meeting is joined at by telephone.")
+    dispatch_enabled = BooleanField("Ask companies for interpreters")
+    duration = StringField(
+        "Invite duration", filters=[clean_text], validators=[InputRequired("Write how long companies may answer.")]
+    )
+    unit = SelectField("Unit of the invite duration", choices=[SelectChoice(unit, unit) for unit in SECONDS])
+    time_zone = ZoneField("Time zone")
+
+    def validate_duration(self, field: Any) -> None:
+        """From one minute to 30 days."""
+        text, seconds = field.data or "", SECONDS.get(self.unit.data, 0)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
+        if not 60 <= number * seconds <= LONGEST_SECONDS:
+            raise ValidationError("Write a whole number, from 1 minute to 30 days.")
+
+    @property
+    def record(self) -> ClinicRecord:
+        """The settings of a form that validated."""
+        return ClinicRecord(
+            name=self.name.data or "",
+            dispatch_enabled=bool(self.dispatch_enabled.data),
+            invite_duration_seconds=int(self.duration.data or 0) * SECONDS[self.unit.data],
+            time_zone=self.time_zone.data,
+            contact_phone=self.contact_phone.data or "",
+            contact_email=self.contact_email.data or "",
+            dial_in_number=self.dial_in_number.data or "",
+        )
+
+
+@bp.get("")
+def show() -> Response:
+    """The settings as they are."""
+    shown = settings_page(viewer().scope, now=request_now())
+    number, unit = _in_units(shown.record.invite_duration_seconds)
+    form = SettingsForm(formdata=None, obj=shown.record, stamp=shown.stamp, duration=str(number), unit=unit)
+    form.time_zone.offer(shown.record.time_zone)
+    return _page(form, shown, done=request.args.get("done") == "saved")
+
+
+@bp.post("")
+def save() -> Response:
+    """Save the settings; what somebody else saved meanwhile is shown first."""
+    form, scope = SettingsForm(), viewer().scope
+    form.time_zone.offer(viewer().time_zone)
+    if not form.validate():
+        return _page(form, settings_page(scope, now=request_now()), status=422)
+    result = change_settings(scope, form.record, stamp=form.stamp.data or "", now=request_now())
+    if result.outcome is SaveOutcome.SAVED:
+        return redirect(url_for(".show", done="saved"), 303)
+    shown = settings_page(scope, now=request_now())
+    form.stamp.data = shown.stamp
+    others = theirs(form, shown.record, form.record, _say, invite_duration_seconds="duration")
+    return _page(form, shown, status=409, theirs=others)
+
+
+def _page(form: SettingsForm, shown: SettingsPage, *, status: int = 200, **more: Any) -> Response:
+    context: dict[str, Any] = {"theirs": (), "done": False} | more
+    return page("admin/settings.html", status=status, form=form, shown=shown, **context)
+
+
+def _in_units(seconds: int) -> tuple[int, str]:
+    """The duration in its largest whole unit, but 24 hours and not one day."""
+    for unit in ("days", "hours"):
+        if seconds % SECONDS[unit] == 0 and seconds // SECONDS[unit] > 1:
+            return seconds // SECONDS[unit], unit
+    return seconds // SECONDS["minutes"], "minutes"
+
+
+def _say(name: str, value: Any) -> str:
+    if name == "invite_duration_seconds":
+        return "{} {}".format(*_in_units(value))
+    if name == "dispatch_enabled":
+        return "on" if value else "off"
+    return str(value)

@@ -1,0 +1,93 @@
+"""A corrected dispatch address gets what its company was told elsewhere. The caller holds the transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from shared import outbox
+from shared.actions._moves import close_if_due, close_if_nobody_left, lock_invites, lock_request
+from shared.models import CompanyAddress, Invite, InviteAddress, Mail, Request, Visit
+from shared.states import Answer, MailKind, MailState, RequestState
+from shared.tokens import new_public_id
+
+
+def lock_open_invites(session: Session, company_id: int, *, now: datetime) -> list[tuple[Request, Invite]]:
+    """What the company has been asked and may answer, or has won with a visit still to come: requests locked in the
+    order of their ids, each with its invites, those at their deadline closed first.
+    """
+    found = []
+    for request_id in _open_requests(session, company_id, now):
+        request = lock_request(session, request_id)
+        invites = lock_invites(session, request.id)
+        close_if_due(session, request, now=now)
+        found += [(request, invite) for invite in invites if invite.company_id == company_id]
+    return [(request, invite) for request, invite in found if _kind_due(request, invite) is not None]
+
+
+def tell_address(session: Session, request: Request, invite: Invite, address: CompanyAddress, *, now: datetime) -> None:
+    """Send a new or corrected address the invite, or the winner's confirmation, unless it has that or is about to."""
+    kind = _kind_due(request, invite)
+    if kind is None:
+        return
+    reached = session.scalar(
+        select(InviteAddress).where(InviteAddress.invite_id == invite.id, InviteAddress.email == address.email)
+    )
+    if reached is None:
+        reached = InviteAddress(invite_id=invite.id, email=address.email, link_id=new_public_id())
+        session.add(reached)
+    reached.company_address_id = address.id
+    session.flush()
+    mails = session.scalars(
+        select(Mail)
+        .where(Mail.invite_address_id == reached.id, Mail.kind == kind)
+        .order_by(Mail.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    if not any(mail.state in {MailState.QUEUED, MailState.SENT} for mail in mails):
+        again = f"again-{len(mails)}" if mails else ""
+        outbox.queue_to_company(session, kind, request, [reached], event=again, now=now)
+
+
+def forget_addresses(
+    session: Session, request: Request, invite: Invite, emails: Sequence[str], *, now: datetime
+) -> None:
+    """Addresses were removed from the company: an invite that has not left for them does not leave any more."""
+    if request.state is not RequestState.PENDING:
+        return
+    for address in session.scalars(
+        select(InviteAddress)
+        .where(InviteAddress.invite_id == invite.id, InviteAddress.email.in_(emails))
+        .order_by(InviteAddress.id)
+    ).all():
+        outbox.take_back(session, MailKind.INVITE, address, now=now)
+    close_if_nobody_left(session, request, now=now)
+
+
+def _kind_due(request: Request, invite: Invite) -> MailKind | None:
+    """What an address of this invite has to have got by now; None when there is nothing to tell it."""
+    if request.state is RequestState.PENDING and invite.answer is None:
+        return MailKind.INVITE
+    if request.state is RequestState.ACCEPTED and invite.answer is Answer.ACCEPTED:
+        return MailKind.CONFIRMATION
+    return None
+
+
+def _open_requests(session: Session, company_id: int, now: datetime) -> list[int]:
+    still_to_come = exists().where(Visit.request_id == Request.id, Visit.ends_at > now)
+    return list(
+        session.scalars(
+            select(Request.id)
+            .join(Invite, Invite.request_id == Request.id)
+            .where(
+                Invite.company_id == company_id,
+                or_(
+                    and_(Request.state == RequestState.PENDING, Invite.answer.is_(None)),
+                    and_(Request.state == RequestState.ACCEPTED, Invite.answer == Answer.ACCEPTED, still_to_come),
+                ),
+            )
+            .order_by(Request.id)
+        )
+    )

@@ -1,0 +1,113 @@
+"""What an administrator changes of the clinic's hunt groups. Requests made before are not touched."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from shared.actions._saving import CONFLICT, SaveResult, invalid, lock_as_admin, saved, somebody_was_quicker
+from shared.audit import About, Actor, AuditEvent, record
+from shared.choices import find_language
+from shared.db import transaction
+from shared.errors import NotFoundError
+from shared.models import HuntGroup, HuntGroupMember
+from shared.records import GroupRecord, changed_fields, find_group, interpreters_of, read_group
+from shared.rules import Scope
+
+NO_GROUP = "There is no such hunt group at this clinic, or not any more. Go back to the list of hunt groups."
+
+
+def add_group(scope: Scope, *, name: str, language_tag: str, now: datetime) -> SaveResult:
+    """Add a group for a language of the clinic, without companies yet: nobody can choose it before it has one."""
+    with transaction() as session:
+        clinic = lock_as_admin(session, scope)
+        errors = _name_taken(session, clinic.id, 0, name)
+        if find_language(session, clinic.id, language_tag) is None:
+            errors["language"] = "Choose the language that the group is for."
+        if errors:
+            return invalid(errors)
+        group = HuntGroup(clinic_id=clinic.id, name=name, language_tag=language_tag)
+        session.add(group)
+        session.flush()
+        _record(session, AuditEvent.HUNT_GROUP_ADDED, scope, group.id, now)
+        return saved(group.id)
+
+
+def change_group(scope: Scope, group_id: int, wanted: GroupRecord, *, stamp: str, now: datetime) -> SaveResult:
+    """Save a group's name and its companies in their order, unless somebody else did since the form was opened.
+
+    Members are companies of the clinic that interpret the group's language, suspended ones too: they are skipped.
+    Raises NotFoundError for another clinic's group and for one that was deleted meanwhile.
+    """
+    with transaction() as session:
+        clinic = lock_as_admin(session, scope)
+        group = find_group(session, clinic.id, group_id)
+        if group is None:
+            raise NotFoundError(NO_GROUP)
+        stored = read_group(session, group)
+        if somebody_was_quicker(stored, wanted, stamp):
+            return CONFLICT
+        errors = _name_taken(session, clinic.id, group.id, wanted.name)
+        able = {company.id for company in interpreters_of(session, clinic.id, group.language_tag)}
+        if not set(wanted.companies) <= able:
+            errors["companies"] = (
+                "One of the companies is not on the list of those that interpret the language (any more). "
+                "Look at the companies again."
+            )
+        if errors:
+            return invalid(errors)
+        changed = changed_fields(stored, wanted)
+        group.name = wanted.name
+        if "companies" in changed:
+            _put_members(session, group.id, wanted.companies)
+        if changed:
+            _record(session, AuditEvent.HUNT_GROUP_CHANGED, scope, group.id, now, fields=changed)
+        return saved(group.id)
+
+
+def remove_group(scope: Scope, group_id: int, *, now: datetime) -> None:
+    """Delete a group. Its companies stay with the clinic, and what was asked through it runs on."""
+    with transaction() as session:
+        clinic = lock_as_admin(session, scope)
+        group = find_group(session, clinic.id, group_id)
+        if group is None:
+            raise NotFoundError(NO_GROUP)
+        _put_members(session, group.id, ())
+        session.delete(group)
+        _record(session, AuditEvent.HUNT_GROUP_REMOVED, scope, group_id, now)
+
+
+def _name_taken(session: Session, clinic_id: int, own_id: int, name: str) -> dict[str, str]:
+    names = session.scalars(select(HuntGroup.name).where(HuntGroup.clinic_id == clinic_id, HuntGroup.id != own_id))
+    if any(other.casefold() == name.casefold() for other in names):
+        return {"name": "Another hunt group has this name. Choose a name that tells them apart."}
+    return {}
+
+
+def _put_members(session: Session, group_id: int, companies: tuple[int, ...]) -> None:
+    session.execute(delete(HuntGroupMember).where(HuntGroupMember.hunt_group_id == group_id))
+    session.add_all(
+        HuntGroupMember(hunt_group_id=group_id, company_id=company_id, position=position)
+        for position, company_id in enumerate(companies)
+    )
+    session.flush()
+
+
+def _record(
+    session: Session,
+    what: AuditEvent,
+    scope: Scope,
+    group_id: int,
+    now: datetime,
+    *,
+    fields: tuple[str, ...] = (),
+) -> None:
+    record(
+        session,
+        what,
+        clinic_id=scope.clinic_id,
+        by=Actor(user_id=scope.user_id),
+        now=now,
+        fields=fields,
+        about=About("hunt_group", group_id),
+    )
