@@ -1,0 +1,119 @@
+"""Whether an installation can work: what is in order, and what to mend. Changes nothing and sends nothing."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+
+from shared import revisions
+from shared.db import db, sqlite_file, transaction
+from shared.errors import SettingsError
+from shared.queries import installed_clinics
+from shared.revisions import Standing
+from shared.sender import mail_server_fault
+from shared.settings import Settings, from_environ
+from shared.web import create_base
+
+MIGRATE = "Run: python -m shared.cli migrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``words`` say what was found, or what to do about it."""
+
+    about: str
+    well: bool
+    words: str
+
+
+def findings() -> Iterator[Finding]:
+    """Look at one thing after the other, each told as soon as it is known. What stands on a faulty one is left out."""
+    try:
+        settings = from_environ()
+    except SettingsError as error:
+        yield Finding("Settings", False, f"{error}\nMend these first, then check again for the rest.")
+        return
+    except OSError as error:
+        yield _unwritable(error)
+        return
+    yield Finding("Settings", True, "complete")
+    folder = _folder(settings.instance_path)
+    yield folder
+    if folder.well:
+        app = create_base("jobs", settings)
+        with app.app_context():
+            try:
+                yield from _database()
+            finally:
+                db.engine.dispose()
+        yield _mail_server(app, settings)
+
+
+def _folder(path: Path) -> Finding:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        return _unwritable(error)
+    return Finding("Folder", True, f"{path} can be written to")
+
+
+def _unwritable(error: OSError) -> Finding:
+    return Finding("Folder", False, f"{error.filename}: {error.strerror}. Check INSTANCE_PATH and who owns it.")
+
+
+def _database() -> Iterator[Finding]:
+    file = sqlite_file(db.engine)
+    if file is not None and not file.exists():
+        yield Finding("Database", False, f"There is none at {file} yet. {MIGRATE}")
+        return
+    try:
+        with transaction():
+            pass  # takes the write lock on SQLite
+        standing = revisions.standing(db.engine)
+    except DBAPIError as error:
+        yield Finding("Database", False, f"It can't be used ({first_line(error)}). Check DATABASE_URL.")
+        return
+    yield Finding("Database", True, f"{file or 'PostgreSQL'} answers")
+    yield _migration(standing)
+    if standing is Standing.HEAD:
+        yield _clinics()
+
+
+def _migration(standing: Standing) -> Finding:
+    if standing is Standing.HEAD:
+        return Finding("Migration", True, f"at the newest, {revisions.head()}")
+    return Finding("Migration", False, NOT_AT_HEAD[standing])
+
+
+NOT_AT_HEAD = {
+    Standing.EMPTY: f"The database has no tables yet. {MIGRATE}",
+    Standing.BEHIND: f"The database is older than the program. {MIGRATE}",
+    Standing.UNKNOWN: "The database was made by another version of the program. Install that one.",
+}
+"""What to say of a database that this program can't work with yet."""
+
+
+def _clinics() -> Finding:
+    clinics = installed_clinics()
+    if not clinics:
+        return Finding("Clinic", False, "There is none yet. Run: python -m shared.cli create-clinic")
+    orphans = ", ".join(clinic.name for clinic in clinics if not clinic.has_admin)
+    if orphans:
+        return Finding("Clinic", False, f"Nobody can log in as an admin of {orphans}. Let one choose a password.")
+    return Finding("Clinic", True, f"{len(clinics)}, each with an admin who can log in")
+
+
+def _mail_server(app: Flask, settings: Settings) -> Finding:
+    where = f"{settings.mail_server}:{settings.mail_port}"
+    fault = mail_server_fault(app.extensions["mail"], timeout_seconds=settings.mail_timeout_seconds)
+    return Finding("Mail server", not fault, f"{where}. {fault}" if fault else f"{where} takes mail from us")
+
+
+def first_line(error: DBAPIError) -> str:
+    """What the database's driver said, without the statement."""
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,5 @@
+"""Runs the commands."""
+
+from shared.cli import main
+
+main(prog_name="python -m shared.cli")

@@ -1,0 +1,59 @@
+"""What every command begins with: the settings, an app, and a database that it can work on."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+
+from shared import revisions
+from shared.checks import NOT_AT_HEAD, first_line
+from shared.db import db
+from shared.errors import DomainError, SettingsError
+from shared.revisions import Standing
+from shared.settings import Settings, from_environ
+from shared.web import create_base
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The settings, and an app whose context is open."""
+
+    app: Flask
+    settings: Settings
+
+
+@contextmanager
+def installation() -> Iterator[Installation]:
+    """Open the app for one command. What a person can mend becomes a sentence and exit code 1."""
+    try:
+        settings = from_environ()
+        app = create_base("jobs", settings)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}. Check INSTANCE_PATH.") from error
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    for noisy in ("apscheduler", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # a cycle longer than its interval is no news
+    with app.app_context():
+        try:
+            yield Installation(app, settings)
+        except DomainError as error:
+            raise click.ClickException(error.sentence) from error
+        finally:
+            db.engine.dispose()
+
+
+def require_newest() -> None:
+    """Refuse a database that can't be reached, or that is not at the newest migration."""
+    try:
+        standing = revisions.standing(db.engine)
+    except DBAPIError as error:
+        raise click.ClickException(f"The database can't be used ({first_line(error)}). Check DATABASE_URL.") from error
+    if standing is not Standing.HEAD:
+        raise click.ClickException(NOT_AT_HEAD[standing])

@@ -1,0 +1,57 @@
+"""Which migration a database is at, seen from those that this program knows."""
+
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Engine
+
+from shared.db import sqlite_file
+
+
+class Standing(StrEnum):
+    """How far a database has been migrated. UNKNOWN: by another program, most likely a newer one of ours."""
+
+    EMPTY = "empty"
+    BEHIND = "behind"
+    HEAD = "head"
+    UNKNOWN = "unknown"
+
+
+def standing(engine: Engine) -> Standing:
+    """Look at the database. A SQLite file that is missing stays missing. Raises SQLAlchemy's DBAPIError."""
+    file = sqlite_file(engine)
+    if file is not None and not file.exists():
+        return Standing.EMPTY
+    with engine.connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+    return Standing.EMPTY if not heads else standing_of(heads)
+
+
+def standing_of(heads: tuple[str, ...]) -> Standing:
+    """The same, of what stands in the database's own record."""
+    if heads == (head(),):
+        return Standing.HEAD
+    return Standing.BEHIND if len(heads) == 1 and _is_known(heads[0]) else Standing.UNKNOWN
+
+
+def head() -> str:
+    """The newest migration of this program."""
+    newest = _scripts().get_current_head()
+    assert newest is not None
+    return newest
+
+
+def _is_known(revision: str) -> bool:
+    try:
+        return _scripts().get_revision(revision).revision == revision
+    except CommandError:
+        return False
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))

@@ -1,0 +1,191 @@
+"""check: one line for each thing, what to do about it, and the exit code."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from shared.models import User
+from tests.cli.console import Console, console_of
+from tests.databases import environ_for
+from tests.faults.smtp_script import DROP, HANG, ScriptedServer
+from tests.postoffice import free_port
+from tests.world import World
+
+SECRET = "a-mail-password-that-nobody-may-see"
+
+
+def line_of(said: str, about: str) -> str:
+    """What is said about one thing, with ok or MEND before it."""
+    return next(" ".join(line.split()) for line in said.splitlines() if f"  {about} " in line)
+
+
+def test_an_installation_in_order_gets_six_lines_and_zero(world_on_either: World) -> None:
+    said = console_of(world_on_either).does("check")
+
+    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 6
+    assert "1, each with an admin who can log in" in said
+    assert world_on_either.post.received == []
+
+
+def test_all_faults_of_the_settings_are_told_at_once_and_no_secret() -> None:
+    environ = {
+        "DEVELOPMENT": "0",
+        "SECRET_KEY": "too-short-a-secret",
+        "MAIL_PASSWORD": SECRET,
+        "DATABASE_URL": f"postgresql://dispatch:{SECRET}@127.0.0.1:port/dispatch",
+        "PORTAL_URL": "nowhere",
+    }
+    said = Console(environ).refuses("check")
+
+    assert line_of(said, "Settings").startswith("MEND")
+    for name in ("SECRET_KEY", "MAIL_USERNAME", "DATABASE_URL", "PORTAL_URL", "VENDOR_PORTAL_URL", "MEETING_URL"):
+        assert name in said
+    assert SECRET not in said
+    assert "too-short" not in said
+
+
+def test_a_folder_that_can_not_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "instance").write_text("no folder")
+    environ = environ_for(f"sqlite:///{tmp_path}/dispatch.sqlite3", tmp_path / "instance")
+
+    said = Console(environ).refuses("check")
+
+    assert line_of(said, "Folder").startswith("MEND")
+    assert "INSTANCE_PATH" in said
+    assert "INSTANCE_PATH" in Console(environ).refuses("jobs", "list")
+
+
+def test_a_missing_database_is_told_and_not_made(bare_console: Console, tmp_path: Path) -> None:
+    said = bare_console.refuses("check")
+
+    assert "Run: python -m shared.cli migrate" in line_of(said, "Database")
+    assert not (tmp_path / "dispatch.sqlite3").exists()
+
+    bare_console.does("migrate")
+    said = bare_console.refuses("check")
+    assert line_of(said, "Migration").startswith("ok")
+    assert "Run: python -m shared.cli create-clinic" in line_of(said, "Clinic")
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_password(console: Console) -> None:
+    away = f"postgresql://dispatch:{SECRET}@127.0.0.1:{free_port()}/dispatch"
+    said = console.setting(DATABASE_URL=away).refuses("check")
+
+    assert line_of(said, "Database").startswith("MEND Database It can't be used")
+    assert SECRET not in said
+    assert "Check DATABASE_URL" in console.setting(DATABASE_URL=away).refuses("jobs", "list")
+
+
+def test_what_is_no_database_is_told(bare_console: Console, tmp_path: Path) -> None:
+    (tmp_path / "dispatch.sqlite3").write_bytes(b"minutes of a meeting " * 500)
+
+    assert "It can't be used (file is not a database)" in line_of(bare_console.refuses("check"), "Database")
+
+
+def test_a_clinic_whose_admins_can_not_log_in_is_named(world: World) -> None:
+    for change in ({"active": False}, {"active": True, "password_hash": None}):
+        world.change(User, world.clinic.users["admin"], **change)
+        said = console_of(world).refuses("check")
+        assert "Nobody can log in as an admin of Riverside Clinic." in line_of(said, "Clinic")
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ({"AUTH": ["535 5.7.8 Wrong"]}, "Check MAIL_USERNAME and MAIL_PASSWORD"),
+        ({"EHLO": ["250 mail.example"] * 2}, "It does not offer a login"),
+        ({"BANNER": [DROP]}, "It hangs up"),
+        ({"BANNER": [HANG]}, "does not answer within 1 s"),
+        ({"BANNER": ["554 No service"]}, "can't be reached"),
+    ],
+    ids=["login", "no login", "hangs up", "silent", "no service"],
+)
+def test_a_mail_server_that_would_take_no_mail_is_told(
+    world: World, script: dict[str, list[str]], sentence: str
+) -> None:
+    port = free_port()
+    mail = {"MAIL_PORT": str(port), "MAIL_USERNAME": "dispatch", "MAIL_PASSWORD": SECRET, "MAIL_TIMEOUT_SECONDS": "1"}
+    with ScriptedServer(port, **script) as server:
+        said = console_of(world).setting(**mail).refuses("check")
+
+    assert sentence in line_of(said, "Mail server")
+    assert SECRET not in said
+    assert server.arrived == []
+
+
+def test_a_mail_server_without_starttls_is_told_where_it_is_wanted(world: World) -> None:
+    said = console_of(world).setting(MAIL_USE_TLS="1").refuses("check")
+
+    assert "It does not offer STARTTLS (MAIL_USE_TLS)" in line_of(said, "Mail server")
+
+
+class StrictServer:
+    """Takes mail only after STARTTLS and a login, and counts logins and mails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.logins: list[bytes] = []
+        self.mails = 0
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate(folder))
+        self.port = free_port()
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            require_starttls=True,
+            auth_required=True,
+            tls_context=context,
+            authenticator=self._log_in,
+        )
+
+    def __enter__(self) -> "StrictServer":
+        self._controller.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._controller.stop()
+
+    def _log_in(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
+    ) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append(data.login)
+        return AuthResult(success=data.password == SECRET.encode(), handled=False)
+
+    async def handle_MAIL(self, *_words: object) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails += 1
+        return "250 OK"
+
+
+def certificate(folder: Path) -> Path:
+    """A key and a certificate that nobody has signed but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=36500))
+    file = folder / "mail.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+def test_it_secures_and_logs_in_as_sending_does_and_sends_nothing(world: World, tmp_path: Path) -> None:
+    with StrictServer(tmp_path) as server:
+        mail = {"MAIL_PORT": str(server.port), "MAIL_USE_TLS": "1", "MAIL_USERNAME": "dispatch"}
+        said = console_of(world).setting(MAIL_PASSWORD=SECRET, **mail).does("check")
+        assert line_of(said, "Mail server").startswith("ok")
+        said = console_of(world).setting(MAIL_PASSWORD="another", **mail).refuses("check")
+        assert "Check MAIL_USERNAME and MAIL_PASSWORD" in said
+
+    assert set(server.logins) == {b"dispatch"}
+    assert server.mails == 0
