@@ -16,14 +16,34 @@ from shared.web import is_fragment, request_now
 
 EVERYBODY = frozenset(Role)
 BOOKING = frozenset({Role.PROVIDER, Role.SCHEDULER, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
 
-PUBLIC = frozenset({"static", "auth.login", "auth.submit_login", "auth.favicon", "dev.mailbox", "dev.show_mail"})
+PUBLIC = frozenset(
+    {
+        "static",
+        "auth.login",
+        "auth.submit_login",
+        "auth.favicon",
+        "passwords.forgot",
+        "passwords.ask",
+        "passwords.asked",
+        "passwords.choose",
+        "passwords.set_password",
+        "passwords.done",
+        "dev.mailbox",
+        "dev.show_mail",
+    }
+)
 """Endpoints without a login. Those of ``dev`` exist only in development."""
 
 ACCESS: Mapping[str, frozenset[Role]] = {
     "auth.log_out_now": EVERYBODY,
+    "passwords.account": EVERYBODY,
+    "passwords.change": EVERYBODY,
     "schedule.dashboard": EVERYBODY,
     "schedule.calendar": EVERYBODY,
+    "search.show": EVERYBODY,
+    "search.find": EVERYBODY,
     "board.show": EVERYBODY,
     "live.poll": EVERYBODY,
     "visits.show": EVERYBODY,
@@ -33,6 +53,47 @@ ACCESS: Mapping[str, frozenset[Role]] = {
     "visits.interpreters": BOOKING,
     "visits.preview": BOOKING,
     "visits.create": BOOKING,
+    "changes.edit": BOOKING,
+    "changes.preview_edit": BOOKING,
+    "changes.confirm_edit": BOOKING,
+    "changes.ask": BOOKING,
+    "changes.preview_ask": BOOKING,
+    "changes.confirm_ask": BOOKING,
+    "changes.interpreters": BOOKING,
+    "changes.cancel": BOOKING,
+    "changes.confirm_cancel": BOOKING,
+    "settings.show": ADMINS,
+    "settings.save": ADMINS,
+    "languages.index": ADMINS,
+    "languages.add": ADMINS,
+    "languages.show": ADMINS,
+    "languages.save": ADMINS,
+    "languages.remove": ADMINS,
+    "companies.index": ADMINS,
+    "companies.new": ADMINS,
+    "companies.add": ADMINS,
+    "companies.show": ADMINS,
+    "companies.save": ADMINS,
+    "companies.accredit": ADMINS,
+    "companies.suspend": ADMINS,
+    "groups.index": ADMINS,
+    "groups.new": ADMINS,
+    "groups.add": ADMINS,
+    "groups.show": ADMINS,
+    "groups.save": ADMINS,
+    "groups.remove": ADMINS,
+    "users.index": ADMINS,
+    "users.new": ADMINS,
+    "users.invite": ADMINS,
+    "users.edit": ADMINS,
+    "users.save": ADMINS,
+    "users.confirm_deactivation": ADMINS,
+    "users.deactivate": ADMINS,
+    "users.reactivate": ADMINS,
+    "users.send_link": ADMINS,
+    "trail.index": ADMINS,
+    "trail.download": ADMINS,
+    "trail.download_visit": ADMINS,
 }
 
 NO_ACTIVITY = frozenset({"live.poll", "visits.show_interpreter"})
@@ -41,7 +102,17 @@ NO_ACTIVITY = frozenset({"live.poll", "visits.show_interpreter"})
 RELOADED = frozenset({"schedule.dashboard", "schedule.calendar", "board.show"})
 """Pages that reload parts of themselves when a badge turned: as a fragment no activity either."""
 
-DRAFTS = frozenset({"visits.preview", "visits.create"})
+DRAFTS = frozenset(
+    {
+        "visits.preview",
+        "visits.create",
+        "changes.preview_edit",
+        "changes.confirm_edit",
+        "changes.preview_ask",
+        "changes.confirm_ask",
+        "changes.confirm_cancel",
+    }
+)
 """Endpoints whose filled-in form survives a lost login."""
 
 TOUCH_EVERY = timedelta(seconds=30)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum as PythonEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -105,6 +106,12 @@ def reading() -> Iterator[Session]:
     """One read-only look at the database, closed at the end of the block, so that no page holds a snapshot open."""
     with Session(db.engine) as session:
         yield session
+
+
+def sqlite_file(engine: Engine) -> Path | None:
+    """The file of a SQLite database, whether it exists yet or not; None on PostgreSQL."""
+    name = engine.url.database
+    return Path(name) if engine.dialect.name == "sqlite" and name else None
 
 
 def prepare_engine(engine: Engine) -> None:

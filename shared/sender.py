@@ -4,6 +4,7 @@ import logging
 import random
 import secrets
 import smtplib
+import ssl
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -75,6 +76,27 @@ class TimedConnection(Connection):
             self.host.quit()
         except (OSError, smtplib.SMTPException):
             self.host.close()
+
+
+def mail_server_fault(mail: Mail, *, timeout_seconds: int) -> str:
+    """What keeps mail from leaving, in a sentence that says what to mend; empty if nothing does.
+
+    Connects, secures, logs in and quits as sending does, without a message.
+    """
+    try:
+        with TimedConnection(mail, timeout_seconds):
+            return ""
+    except smtplib.SMTPAuthenticationError:
+        return "It refuses the login. Check MAIL_USERNAME and MAIL_PASSWORD."
+    except smtplib.SMTPNotSupportedError:
+        wanted = "a login (MAIL_USERNAME)" if not mail.use_tls else "STARTTLS (MAIL_USE_TLS), or a login after it"
+        return f"It does not offer {wanted}. Check MAIL_PORT, and ask whoever runs it."
+    except ssl.SSLError:
+        return "The connection can't be encrypted. Check MAIL_PORT and MAIL_USE_TLS."
+    except (TimeoutError, smtplib.SMTPServerDisconnected):  # smtplib makes one of the other in mid-talk
+        return f"It hangs up, or does not answer within {timeout_seconds} s. Check MAIL_PORT, MAIL_USE_TLS, firewalls."
+    except (OSError, smtplib.SMTPException) as error:
+        return f"It can't be reached ({type(error).__name__}). Check MAIL_SERVER and MAIL_PORT."
 
 
 class Sender:

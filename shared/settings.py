@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from shared.errors import SettingsError
 
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
@@ -146,7 +149,7 @@ def _contradictions(settings: Settings) -> list[str]:
     faults = []
     if settings.mail_sender and not _SENDER.fullmatch(settings.mail_sender):
         faults.append("MAIL_SENDER must be a mail address")
-    if not settings.database_url.startswith(DATABASES):
+    if not _is_database_address(settings.database_url):
         faults.append("DATABASE_URL must be the address of a SQLite or PostgreSQL database")
     if (settings.mail_username is None) != (settings.mail_password is None):
         faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
@@ -155,6 +158,14 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.dev_mailbox and not settings.development:
         faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
     return faults
+
+
+def _is_database_address(url: str) -> bool:
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return url.startswith(DATABASES)
 
 
 def _is_web_address(value: str) -> bool:

@@ -2,7 +2,16 @@
 
 import unicodedata
 
+from email_validator import EmailNotValidError, validate_email
+
+from shared.settings import MAIL_ADDRESS
+
 UNREADABLE = "This holds characters that can't be read. Type it again."
+
+_PLAIN = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th"} | dict.fromkeys("'’ʼʻ`´", "")
+)
+"""Letters that no decomposition makes plain, and the marks that some names are written with or without."""
 
 
 def tidy(text: str) -> str:
@@ -20,3 +29,32 @@ def is_readable(text: str) -> bool:
         character == "\ufffd" or (unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t")
         for character in text
     )
+
+
+def is_one_line(text: str) -> bool:
+    """Whether it goes on one line, as names do."""
+    return not any(character in "\n\t\x0b\x0c\u0085\u2028\u2029" for character in text)
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be sent there: a well-formed address that every mail server takes. Nobody is asked."""
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def is_phone_number(text: str) -> bool:
+    """Whether it has five digits or more, and beside them nothing but what numbers are written with."""
+    return sum(character in "0123456789" for character in text) >= 5 and set(text) <= set("0123456789+-()./ x,#*")
+
+
+def folded(text: str) -> str:
+    """The text as search compares it: lower case, without accents and apostrophes, one blank between words.
+
+    The same on every database, since none of them is asked what a letter is.
+    """
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
+    kept = "".join(character for character in plain if not unicodedata.combining(character))
+    return " ".join("".join(character if character.isalnum() else " " for character in kept).split())

@@ -1,5 +1,6 @@
 """The verbs. One action is one transaction, opened and closed in it; actions don't call actions."""
 
+from shared.actions._saving import SaveOutcome, SaveResult
 from shared.actions.answers import (
     AnswerOutcome,
     accept_invite,
@@ -7,6 +8,14 @@ from shared.actions.answers import (
     give_decline_reason,
     note_opening,
 )
+from shared.actions.changes import ChangeOutcome, ChangePromise, ChangeResult, change_visit
+from shared.actions.clinics import (
+    add_language,
+    change_language,
+    change_settings,
+    remove_language,
+)
+from shared.actions.companies import accredit_company, add_company, change_company
 from shared.actions.deliveries import (
     ClaimedMail,
     claim_mail,
@@ -15,24 +24,59 @@ from shared.actions.deliveries import (
     mark_mail_sent,
     put_off_mail,
 )
+from shared.actions.hunt_groups import add_group, change_group, remove_group
+from shared.actions.installation import FirstAdmin, NewClinic, create_clinic
 from shared.actions.jobs import mark_job_completed, mark_job_started
+from shared.actions.passwords import (
+    PasswordOutcome,
+    PasswordResult,
+    ask_password_reset,
+    change_password,
+    set_password_by_link,
+)
 from shared.actions.requests import expire_request
 from shared.actions.sessions import log_in, log_out, touch_session
+from shared.actions.trail import note_trail_export
+from shared.actions.users import change_user, deactivate_user, invite_user, reactivate_user, send_password_link
 from shared.actions.visits import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
 
 __all__ = [
     "AnswerOutcome",
+    "ChangeOutcome",
+    "ChangePromise",
+    "ChangeResult",
     "ClaimedMail",
     "ConfirmOutcome",
     "ConfirmResult",
+    "FirstAdmin",
+    "NewClinic",
+    "PasswordOutcome",
+    "PasswordResult",
     "Preview",
+    "SaveOutcome",
+    "SaveResult",
     "accept_invite",
+    "accredit_company",
+    "add_company",
+    "add_group",
+    "add_language",
+    "ask_password_reset",
+    "change_company",
+    "change_group",
+    "change_language",
+    "change_password",
+    "change_settings",
+    "change_user",
+    "change_visit",
     "claim_mail",
     "confirm_visit",
+    "create_clinic",
+    "deactivate_user",
     "decline_invite",
     "drop_mail",
     "expire_request",
     "give_decline_reason",
+    "invite_user",
     "log_in",
     "log_out",
     "mark_job_completed",
@@ -40,6 +84,12 @@ __all__ = [
     "mark_mail_refused",
     "mark_mail_sent",
     "note_opening",
+    "note_trail_export",
     "put_off_mail",
+    "reactivate_user",
+    "remove_group",
+    "remove_language",
+    "send_password_link",
+    "set_password_by_link",
     "touch_session",
 ]

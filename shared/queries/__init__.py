@@ -1,6 +1,37 @@
 """The reads: from rows to frozen dataclasses. Each call looks at the database once and holds nothing open."""
 
+from shared.queries._paging import Place
+from shared.queries._trail import TrailFacts
+from shared.queries.administration import (
+    LanguageList,
+    LanguagePage,
+    SettingsPage,
+    language_list,
+    language_page,
+    settings_page,
+)
 from shared.queries.badges import Badge, LiveBadge, badges
+from shared.queries.cards import reference_of
+from shared.queries.changes import (
+    ChangeForm,
+    LastChange,
+    change_form,
+    change_interpreters,
+    last_change,
+    names_of_picks,
+    plan_of_change,
+)
+from shared.queries.companies import (
+    CompanyPage,
+    CompanyRow,
+    GroupPage,
+    GroupRow,
+    clinic_languages,
+    company_list,
+    company_page,
+    group_list,
+    group_page,
+)
 from shared.queries.details import VisitDetails, visit_details
 from shared.queries.forms import (
     InterpreterChoices,
@@ -9,6 +40,7 @@ from shared.queries.forms import (
     plan_visit,
     visit_form,
 )
+from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, installed_clinics
 from shared.queries.invites import InvitePage, invite_page
 from shared.queries.jobs import due_request_ids, mail_is_due
 from shared.queries.letters import DueLetter, letter_of
@@ -23,36 +55,83 @@ from shared.queries.schedule import (
     today_page,
     week_page,
 )
+from shared.queries.search import SearchChoices, SearchPage, VisitSearch, search_choices, search_visits
 from shared.queries.sessions import Viewer, viewer_of
+from shared.queries.trail import TrailPage, trail_of_period, trail_of_visit, trail_page
+from shared.queries.users import PasswordPage, UserDetails, UserRow, password_page, user_details, user_list
 
 __all__ = [
     "Badge",
     "BoardPage",
+    "ChangeForm",
     "ClosedLobby",
+    "CompanyPage",
+    "CompanyRow",
     "DayPage",
     "DueLetter",
+    "GroupPage",
+    "GroupRow",
+    "Heartbeat",
+    "InstalledClinic",
     "InterpreterChoices",
     "InvitePage",
+    "LanguageList",
+    "LanguagePage",
+    "LastChange",
     "LiveBadge",
     "Lobby",
     "Meeting",
+    "PasswordPage",
+    "Place",
+    "SearchChoices",
+    "SearchPage",
+    "SettingsPage",
     "TodayPage",
+    "TrailFacts",
+    "TrailPage",
+    "UserDetails",
+    "UserRow",
     "Viewer",
     "VisitDetails",
     "VisitFormChoices",
+    "VisitSearch",
     "WeekPage",
     "badges",
     "board",
+    "change_form",
+    "change_interpreters",
+    "clinic_languages",
+    "company_list",
+    "company_page",
     "conference_of_pin",
     "day_page",
     "due_request_ids",
+    "group_list",
+    "group_page",
+    "heartbeats",
+    "installed_clinics",
     "interpreter_choices",
     "invite_page",
+    "language_list",
+    "language_page",
+    "last_change",
     "letter_of",
     "lobby",
     "mail_is_due",
+    "names_of_picks",
+    "password_page",
+    "plan_of_change",
     "plan_visit",
+    "reference_of",
+    "search_choices",
+    "search_visits",
+    "settings_page",
     "today_page",
+    "trail_of_period",
+    "trail_of_visit",
+    "trail_page",
+    "user_details",
+    "user_list",
     "viewer_of",
     "visit_details",
     "visit_form",

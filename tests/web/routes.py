@@ -19,7 +19,8 @@ class Route:
 
 def routes(app: Flask, **values: Any) -> Iterator[Route]:
     """Every endpoint with every method of its own; ``values`` fill in what stands in addresses."""
-    samples: dict[str, Any] = {"visit_id": 1, "token": "x.y", "key": "x", "filename": "app.css", "room": "x"} | values
+    samples: dict[str, Any] = {"visit_id": 1, "token": "x.y", "key": "x", "filename": "app.css", "room": "x"}
+    samples |= {"company_id": 1, "group_id": 1, "user_id": 1, "tag": "ase"} | values
     address = app.url_map.bind("portal.test")
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):

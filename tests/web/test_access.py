@@ -21,15 +21,18 @@ def test_every_endpoint_is_either_public_or_has_its_roles_and_no_row_is_stale(sh
     assert existing >= NO_ACTIVITY | DRAFTS
 
 
-def test_nothing_but_the_login_and_files_is_public() -> None:
-    assert {name.partition(".")[0] for name in PUBLIC} == {"static", "auth", "dev"}
+def test_nothing_but_the_login_the_way_to_a_password_and_files_is_public() -> None:
+    assert {name.partition(".")[0] for name in PUBLIC} == {"static", "auth", "passwords", "dev"}
     assert {name for name in PUBLIC if name.startswith("auth.")} == {"auth.login", "auth.submit_login", "auth.favicon"}
+    assert not {"passwords.account", "passwords.change"} & PUBLIC
 
 
 def test_every_role_may_look_and_staff_may_not_book() -> None:
     assert set(EVERYBODY) == set(Role)
     assert set(BOOKING) == set(Role) - {Role.STAFF}
-    for endpoint in ("visits.new", "visits.preview", "visits.create", "visits.interpreters", "visits.join"):
+    changing = [name for name in ACCESS if name.startswith("changes.")]
+    assert len(changing) == 9
+    for endpoint in ("visits.new", "visits.preview", "visits.create", "visits.interpreters", "visits.join", *changing):
         assert ACCESS[endpoint] == BOOKING
 
 
@@ -131,6 +134,7 @@ def test_another_clinics_visit_is_not_found_on_any_route(world: World, role: Rol
     harbor = world.add_clinic("Harbor Family Health", domain="harbor")
     theirs = world.book(ask=["Clearsign"], clinic=harbor)
     client = world.login(role)
+    token = csrf_of(client.get("/"))
     before = dump(world)
 
     with_visits = [route for route in routes(world.portal, visit_id=theirs) if "visit_id" in route.arguments]
@@ -139,7 +143,8 @@ def test_another_clinics_visit_is_not_found_on_any_route(world: World, role: Rol
         if role not in ACCESS[route.endpoint]:
             continue
         for headers in ({}, {"HX-Request": "true"}):
-            answer = client.open(route.path, method=route.method, headers=headers, follow_redirects=True)
+            data = {"csrf_token": token} if route.method == "POST" else None
+            answer = client.open(route.path, method=route.method, data=data, headers=headers, follow_redirects=True)
             assert answer.status_code == 404, (route, headers)
             assert "Jonah Pike" not in answer.text
     after = dump(world)
