@@ -23,21 +23,27 @@ def end_assignment(session: Session, request: Request, *, now: datetime) -> None
     """After an accepted request was withdrawn, or lost all that was to come: a cancellation to each address that was
     told of the assignment.
 
-    What has not left is dropped. What a worker holds may be leaving: the worker settles that when it comes back.
+    What has not left is dropped. What a worker holds may be leaving: the worker settles that when it comes back. A
+    winner whose confirmation has left nowhere yet is told as well: whoever accepted has read so on the page.
     """
     winner = winner_of(session, request.id)
     if winner is None:
         return
     winner.calendar_sequence += 1
+    told: list[InviteAddress] = []
+    waiting: list[InviteAddress] = []
     for address in addresses_of(session, winner.id):
-        told = False
-        for mail in _telling(session, address):
-            if mail.state is MailState.QUEUED and mail.lease_owner is None:
-                outbox.move_mail(mail, MailEvent.DROP, now=now)
-                told = told or mail.in_doubt
-            told = told or mail.state is MailState.SENT
-        if told:
-            outbox.queue_once_to_company(session, MailKind.CANCELLATION, request, address, now=now)
+        mails = _telling(session, address)
+        queued = [mail for mail in mails if mail.state is MailState.QUEUED]
+        free = [mail for mail in queued if mail.lease_owner is None]
+        if any(mail.state is MailState.SENT for mail in mails) or any(mail.in_doubt for mail in free):
+            told.append(address)
+        elif queued:
+            waiting.append(address)
+        for mail in free:
+            outbox.move_mail(mail, MailEvent.DROP, now=now)
+    for address in told or waiting:
+        outbox.queue_once_to_company(session, MailKind.CANCELLATION, request, address, now=now)
 
 
 def update_assignment(session: Session, request: Request, *, by: Actor, fields: tuple[str, ...], now: datetime) -> None:

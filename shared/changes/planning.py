@@ -1,20 +1,20 @@
 """Makes the plan of a change from the rows as they are."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from shared import times
+from shared.changes.asking import askings_of, is_cancelled
 from shared.changes.family import Family, draft_of, read_family, rule_of, waiting_names, winner_of
-from shared.changes.wishes import INTERPRETER_FIELDS, Asking, ChangeKind, ChangePlan, Ending, VisitChange, Wish
-from shared.choices import find_language, resolve_picks
+from shared.changes.wishes import INTERPRETER_FIELDS, ChangeKind, ChangePlan, Ending, VisitChange, Wish
+from shared.changes.work import Work
 from shared.errors import DomainError, UnchangeableError
 from shared.models import Request, User, Visit
 from shared.plan import (
     FIELD_NAMES,
-    Question,
     Slot,
     VisitDraft,
     find_provider,
@@ -24,32 +24,11 @@ from shared.plan import (
     slot_on,
     twice_notice,
 )
-from shared.rules import Scope, deadline_for
+from shared.repeat import MOST_VISITS
+from shared.rules import Scope
 from shared.states import Reach, RequestEvent, VisitStatus
 
 _ATTRIBUTES = {shown: name for name, shown in FIELD_NAMES.items()}
-
-
-@dataclass(slots=True)
-class _Work:
-    """A plan in the making."""
-
-    session: Session
-    family: Family
-    wish: Wish
-    before: VisitDraft
-    draft: VisitDraft
-    errors: dict[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-    changes: list[VisitChange] = field(default_factory=list)
-
-    @property
-    def now(self) -> datetime:
-        return self.family.now
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return self.draft.differs_from(self.before)
 
 
 def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) -> ChangePlan:
@@ -58,7 +37,7 @@ def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) ->
     family = read_family(session, scope, wish.visit_id, now=now)
     refuse(family, wish.kind)
     before = draft_of(session, family, family.base)
-    work = _Work(session, family, wish, before, _wanted(family, wish, before))
+    work = Work(session, family, wish, before, _wanted(family, wish, before))
     plan = ChangePlan(
         wish, before, work.draft, family.base.time_zone, _name(session, work.draft.provider_id), stale=False
     )
@@ -72,7 +51,7 @@ def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) ->
         _change(work, targets)
     leaving = _leaving(work)
     endings = _endings(work, leaving)
-    askings, unasked = _askings(work, leaving)
+    askings, unasked = askings_of(work, leaving)
     changed = [change for change in work.changes if change.fields or change.cancelled or change.added]
     touched = {change.handle for change in changed if not change.added} | {h for h in leaving if h > 0}
     return replace(
@@ -110,10 +89,12 @@ def _wanted(family: Family, wish: Wish, before: VisitDraft) -> VisitDraft:
         draft = replace(draft, repeat=before.repeat)
     if not family.clinic.dispatch_enabled:
         draft = replace(draft, language_tag=before.language_tag, picks=before.picks, notes=before.notes)
+    if wish.kind is ChangeKind.EDIT and not draft.language_tag and not draft.picks and before.language_tag:
+        draft = replace(draft, notes="")  # no interpreter, so nobody to read them
     return draft
 
 
-def _targets(work: _Work) -> list[Visit]:
+def _targets(work: Work) -> list[Visit]:
     """The visits meant, future ones only: an edit until the start, a cancellation until the end."""
     if work.wish.reach is not Reach.THIS and work.family.base.recurrence_id is None:
         work.errors["reach"] = "This visit does not repeat. Choose “This visit”."
@@ -126,7 +107,7 @@ def _targets(work: _Work) -> list[Visit]:
     ]
 
 
-def _check(work: _Work) -> None:
+def _check(work: Work) -> None:
     """What stands against the form's values themselves."""
     fields = work.fields
     if "date" in fields and work.wish.reach is not Reach.THIS:
@@ -139,13 +120,13 @@ def _check(work: _Work) -> None:
             work.errors.setdefault("interpreter", "Choose at least one company or group to ask.")
 
 
-def _cancelled(work: _Work, visit: Visit) -> VisitChange:
+def _cancelled(work: Work, visit: Visit) -> VisitChange:
     slot = Slot(visit.occurs_on, visit.starts_at, visit.ends_at)
     draft = draft_of(work.session, work.family, visit)
     return VisitChange(visit.id, visit.version, draft, slot, slot, visit.time_zone, cancelled=True)
 
 
-def _change(work: _Work, targets: list[Visit]) -> None:
+def _change(work: Work, targets: list[Visit]) -> None:
     """Apply the changed fields to each target, and the changed rule to all of them together."""
     kept = targets
     added: list[VisitChange] = []
@@ -157,7 +138,7 @@ def _change(work: _Work, targets: list[Visit]) -> None:
     _warn_of_overlaps(work)
 
 
-def _edited(work: _Work, visit: Visit) -> VisitChange:
+def _edited(work: Work, visit: Visit) -> VisitChange:
     """One visit with the changed fields applied: a date moved on its own keeps what was not changed."""
     before = draft_of(work.session, work.family, visit)
     wanted = INTERPRETER_FIELDS if work.wish.kind is ChangeKind.ASK else frozenset(work.fields) - {"repeat"}
@@ -172,7 +153,7 @@ def _edited(work: _Work, visit: Visit) -> VisitChange:
     return VisitChange(visit.id, visit.version, draft, slot, was, visit.time_zone, fields)
 
 
-def _follow_rule(work: _Work, targets: list[Visit]) -> tuple[list[Visit], list[VisitChange]]:
+def _follow_rule(work: Work, targets: list[Visit]) -> tuple[list[Visit], list[VisitChange]]:
     """The targets whose dates the new rule keeps, and the dates that it adds. A date of the old rule that has no visit
     any more was taken out by somebody and does not come back."""
     new, first_on = work.draft.repeat, work.family.base.occurs_on
@@ -185,27 +166,48 @@ def _follow_rule(work: _Work, targets: list[Visit]) -> tuple[list[Visit], list[V
         return targets, []
     known = _ruled(work, targets)
     wanted = (day for day in dates if day not in known)
-    added = (_added(work, day, handle=-number) for number, day in enumerate(wanted, start=1))
+    usual = _usual(work)
+    added = (_added(work, day, usual, handle=-number) for number, day in enumerate(wanted, start=1))
     # The base may have been moved to a later day than its rule's: dates that are past already come no more.
     to_come = [change for change in added if change.slot.starts_at > work.now]
-    return [visit for visit in targets if visit.occurs_on in dates], to_come
+    kept = [visit for visit in targets if visit.occurs_on in dates]
+    if len(work.family.visits) - len(targets) + len(kept) + len(to_come) > MOST_VISITS:
+        work.errors["repeat"] = f"The series would have more than {MOST_VISITS} visits. Choose an earlier end."
+    return kept, to_come
 
 
-def _ruled(work: _Work, targets: list[Visit]) -> set[date]:
+def _usual(work: Work) -> VisitDraft:
+    """What a new date of the series is like: the form's values where they were changed, and otherwise what most of its
+    visits have. The visit whose form it is may be an exception, moved on its own or by daylight saving."""
+    series = work.family.base.recurrence_id
+    mates = [visit for visit in work.family.visits if visit.recurrence_id == series]
+    drafts = [draft_of(work.session, work.family, visit) for visit in mates]
+    kept = {
+        name: Counter(getattr(draft, name) for draft in drafts).most_common(1)[0][0]
+        for name in ("wall", "duration_minutes", "visit_type", "provider_id")
+        if FIELD_NAMES.get(name, name) not in work.fields
+    }
+    if not INTERPRETER_FIELDS & set(work.fields):
+        asked = Counter((draft.language_tag, draft.picks, draft.notes) for draft in drafts).most_common(1)[0][0]
+        kept |= dict(zip(("language_tag", "picks", "notes"), asked, strict=True))
+    return replace(work.draft, **kept)
+
+
+def _ruled(work: Work, targets: list[Visit]) -> set[date]:
     """The dates that the targets' rules gave: the later ones may follow a rule that began after the base's."""
     rules = {visit.recurrence_id for visit in targets}
     rows = (row for row in work.family.recurrences.values() if row.id in rules)
     return {day for row in rows for day in rule_of(row).dates(row.first_on)}
 
 
-def _added(work: _Work, day: date, *, handle: int) -> VisitChange:
+def _added(work: Work, day: date, usual: VisitDraft, *, handle: int) -> VisitChange:
     base = work.family.base
-    draft = replace(work.draft, day=day)
+    draft = replace(usual, day=day)
     slot = slot_on(day, draft.wall, base.time_zone, draft.duration_minutes, occurs_on=day)
     return VisitChange(handle, 0, draft, slot, None, base.time_zone)
 
 
-def _check_times(work: _Work, moved: list[VisitChange]) -> None:
+def _check_times(work: Work, moved: list[VisitChange]) -> None:
     for change in moved:
         if change.slot.starts_at <= work.now:
             day = times.day_text(change.draft.day)
@@ -220,7 +222,7 @@ def _check_times(work: _Work, moved: list[VisitChange]) -> None:
             work.notices.append(twice_notice(change.draft.wall, change.slot.starts_at, change.time_zone))
 
 
-def _warn_of_overlaps(work: _Work) -> None:
+def _warn_of_overlaps(work: Work) -> None:
     where = {"date", "start_time", "duration", "provider"}
     slots = [c.slot for c in work.changes if not c.cancelled and (c.added or where & set(c.fields))]
     provider = work.session.get(User, work.draft.provider_id)
@@ -229,7 +231,7 @@ def _warn_of_overlaps(work: _Work) -> None:
         work.notices += overlaps(work.session, provider, slots, work.family.base.time_zone, without=mine)
 
 
-def _leaving(work: _Work) -> dict[int, VisitChange | Visit]:
+def _leaving(work: Work) -> dict[int, VisitChange | Visit]:
     """The visits that leave their request or are asked for anew, by handle: those the companies would have been told
     wrong about, and with a pending request all that it asks for."""
     asked_again = work.wish.kind is ChangeKind.ASK
@@ -253,21 +255,21 @@ def _leaving(work: _Work) -> dict[int, VisitChange | Visit]:
     return found
 
 
-def _endings(work: _Work, leaving: dict[int, VisitChange | Visit]) -> list[Ending]:
+def _endings(work: Work, leaving: dict[int, VisitChange | Visit]) -> list[Ending]:
     family = work.family
     ids = {visit.request_id for visit in family.visits if visit.id in leaving and visit.request_id is not None}
     requests = (family.requests[request_id] for request_id in sorted(ids))
     return [_ending(work, r, leaving) for r in requests if family.is_pending(r) or family.is_accepted(r)]
 
 
-def _ending(work: _Work, request: Request, leaving: dict[int, VisitChange | Visit]) -> Ending:
+def _ending(work: Work, request: Request, leaving: dict[int, VisitChange | Visit]) -> Ending:
     held = [visit for visit in work.family.visits if visit.request_id == request.id]
     goes = [visit for visit in held if visit.id in leaving]
     stays = [visit for visit in held if visit.id not in leaving]
     keeps = sum(visit.ends_at > work.now for visit in stays)
     event = None
     if not stays:
-        every = all(_is_cancelled(leaving[visit.id]) for visit in goes)
+        every = all(is_cancelled(leaving[visit.id]) for visit in goes)
         event = RequestEvent.CANCEL if every else RequestEvent.WITHDRAW
     winner = winner_of(work.session, request.id) if work.family.is_accepted(request) else None
     return Ending(
@@ -280,86 +282,6 @@ def _ending(work: _Work, request: Request, leaving: dict[int, VisitChange | Visi
         loses_last=winner is not None and keeps == 0,
         waiting=() if winner else waiting_names(work.session, request.id),
     )
-
-
-def _askings(work: _Work, leaving: dict[int, VisitChange | Visit]) -> tuple[list[Asking], tuple[int, ...]]:
-    """One new request for all visits whose language, companies and notes agree; and the visits nobody is asked for."""
-    groups: dict[tuple[str, tuple[str, ...], str], dict[int, datetime]] = {}
-    unasked = []
-    for handle, item in leaving.items():
-        if _is_cancelled(item):
-            continue
-        draft, starts_at = _asked_for(work, item)
-        if draft.language_tag and draft.picks:
-            groups.setdefault((draft.language_tag, tuple(sorted(draft.picks)), draft.notes), {})[handle] = starts_at
-        elif handle > 0:
-            unasked.append(handle)
-    askings: list[Asking] = []
-    for key, starts in groups.items():
-        question = _question(
-            work, replace(work.draft, language_tag=key[0], picks=key[1], notes=key[2]), starts.values()
-        )
-        if question is None:
-            unasked += [handle for handle in starts if handle > 0]
-        else:
-            _merge(askings, Asking(tuple(starts), question))
-    return askings, tuple(unasked)
-
-
-def _merge(askings: list[Asking], asking: Asking) -> None:
-    """Add a request, or its visits to one that asks the same companies the same: ticks may differ, who is asked not."""
-    for position, other in enumerate(askings):
-        if other.question.asks == asking.question.asks:
-            deadline = min(other.question.deadline, asking.question.deadline)
-            askings[position] = Asking(other.handles + asking.handles, replace(other.question, deadline=deadline))
-            return
-    askings.append(asking)
-
-
-def _asked_for(work: _Work, item: VisitChange | Visit) -> tuple[VisitDraft, datetime]:
-    if isinstance(item, VisitChange):
-        return item.draft, item.slot.starts_at
-    return draft_of(work.session, work.family, item), item.starts_at
-
-
-def _question(work: _Work, draft: VisitDraft, starts: Iterable[datetime]) -> Question | None:
-    """What the new request asks, and whom. Strict about what the form chose; elsewhere whoever is left is asked."""
-    clinic, first = work.family.clinic, min(starts)
-    days = _days(sorted(starts), work.family.base.time_zone)
-    if not clinic.dispatch_enabled:
-        work.notices.append(f"Interpreter requests are switched off: nobody is asked for {days}.")
-        return None
-    lenient = work.wish.kind is ChangeKind.CANCEL or bool(work.wish.only)
-    if lenient or draft.differs_from(work.draft):
-        language = find_language(work.session, clinic.id, draft.language_tag)
-        companies, problems = resolve_picks(work.session, clinic.id, draft.picks, language) if language else ((), [])
-        work.notices += problems
-        if not companies:
-            work.notices.append(f"Nobody can be asked for {days}. Open the visit afterwards and choose whom to ask.")
-            return None
-    else:
-        language, companies = interpreters(work.session, clinic, draft, work.errors)
-    if language is None or not companies:
-        return None
-    return Question(
-        language_tag=language.tag,
-        language_name=language.name,
-        language_short_name=language.short_name,
-        notes=draft.notes,
-        picks=draft.picks,
-        companies=companies,
-        deadline=deadline_for(confirmed_at=work.now, invite_duration=clinic.invite_duration, next_start=first),
-    )
-
-
-def _days(starts: list[datetime], zone: str) -> str:
-    """Tue 24 Nov 2026, or: Tue 24 Nov 2026 and 5 more dates."""
-    more = len(starts) - 1
-    return times.date_text(starts[0], zone) + (f" and {more} more date{'s' if more > 1 else ''}" if more else "")
-
-
-def _is_cancelled(item: VisitChange | Visit) -> bool:
-    return isinstance(item, VisitChange) and item.cancelled
 
 
 def _name(session: Session, user_id: int) -> str:

@@ -105,7 +105,7 @@ def test_a_winner_that_was_asked_anew_and_not_reached_is_told_once_that_it_is_ov
     cancel(world, visit)
     world.tick()
 
-    assert told(world, "Clearsign") == [ASKED]
+    assert told(world, "Clearsign") == [ASKED, OVER]
     assert told(world, "Northlight") == [ASKED, NOTHING]
 
 

@@ -197,7 +197,7 @@ def test_filled_that_has_not_left_becomes_nothing_to_do(world_on_either: World) 
     world.tick()
 
     assert told(world, "Northlight") == [ASKED, NOTHING]
-    assert told(world, "Clearsign") == [ASKED]
+    assert told(world, "Clearsign") == [ASKED, OVER]
     assert mail_states(world, MailKind.CONFIRMATION) == {"dispatch@clearsign.example": MailState.DROPPED}
 
 
