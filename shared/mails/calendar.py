@@ -108,7 +108,8 @@ def _entries(letter: Letter, sender: str) -> list[_Entry]:
     groups: dict[str, list[OfferVisit]] = {}
     for visit in told:
         groups.setdefault(_key(visit, told, letter), []).append(visit)
-    held = {visit.visit_id for visit in letter.past or letter.visits}
+    stays = letter.past if letter.past and letter.is_cancelled else (*letter.past, *letter.visits)
+    held = {visit.visit_id for visit in stays}
     return [
         _Entry(
             uid=_uid(letter, sender, suffix="" if position == 0 else f"-{key}"),

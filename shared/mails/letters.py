@@ -36,8 +36,9 @@ class Letter:
 
     ``link_id`` and ``guest_id`` are public ids; the renderer signs them into links. ``left`` are visits that the
     assignment once had, ``rules`` its series' rules by recurrence id, ``sequence`` its calendar entry's.
-    ``called_off``: the visits were cancelled, not only taken back. ``past``: visits that were over when the assignment
-    ended, which stay in the calendar.
+    ``called_off``: the visits were cancelled, not only taken back. ``past``: visits that were over by then, which
+    stay in the calendar. ``changed`` are words for what an update tells; ``replaces``: the company was asked about one
+    of these visits before.
     """
 
     kind: MailKind
@@ -69,6 +70,8 @@ class Letter:
     rules: Mapping[int, Repeat] = field(default_factory=dict)
     sequence: int = 0
     called_off: bool = False
+    changed: tuple[str, ...] = ()
+    replaces: bool = False
 
     @property
     def is_cancelled(self) -> bool:

@@ -135,5 +135,9 @@ def subject_of(letter: Letter | PasswordLetter) -> str:
     """What it is, the date in the visit's zone, the appointment number; without a visit the clinic."""
     if isinstance(letter, PasswordLetter):
         return f"{_SUBJECTS[letter.kind]} · {letter.clinic_name}"
-    what = _SUBJECTS[letter.kind].format(language=letter.language_short_name)
-    return f"{what} · {times.date_text(letter.first.starts_at, letter.first.time_zone)} · {letter.reference}"
+    what, visit = _SUBJECTS[letter.kind], letter.first
+    if letter.kind is MailKind.UPDATED and letter.just_left:
+        gone, visit = len(letter.just_left), letter.just_left[0]
+        what = f"{gone} {'date' if gone == 1 else 'dates'} no longer yours: {{language}} Interpreter"
+    what = what.format(language=letter.language_short_name)
+    return f"{what} · {times.date_text(visit.starts_at, visit.time_zone)} · {letter.reference}"

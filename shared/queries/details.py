@@ -68,7 +68,7 @@ class RequestStanding:
 class SeriesStanding:
     """The series that a visit belongs to: its rule, and all its visits by their start, cancelled ones too.
 
-    ``covered`` of ``total`` scheduled visits have an interpreter.
+    ``covered`` of ``total`` scheduled visits to come have an interpreter; of all of them once none is to come.
     """
 
     words: str
@@ -133,7 +133,8 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
 def _series(session: Session, scope: Scope, visit: Visit, now: datetime) -> SeriesStanding:
     rows = session.execute(select_cards(*in_scope(scope), Visit.appointment_id == visit.appointment_id)).all()
     cards = tuple(card_of(row, now=now) for row in rows)
-    scheduled = [card for card in cards if card.badge.kind is not BadgeKind.CANCELLED]
+    alive = [card for card in cards if card.badge.kind is not BadgeKind.CANCELLED]
+    scheduled = [card for card in alive if not card.over] or alive
     return SeriesStanding(
         words=rule_of(session.get_one(Recurrence, visit.recurrence_id)).words,
         visits=cards,

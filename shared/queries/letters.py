@@ -5,12 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from shared.audit import AuditEvent
 from shared.db import reading
 from shared.mails import Letter, OfferVisit, PasswordLetter
 from shared.models import (
     Appointment,
+    AuditEntry,
     Clinic,
     Company,
     Invite,
@@ -18,17 +20,29 @@ from shared.models import (
     Mail,
     PasswordLink,
     Request,
+    RequestVisit,
     User,
     Visit,
 )
 from shared.queries._offers import has_nothing_to_come, offer_rules, offer_visits
 from shared.queries.cards import reference_of
 from shared.rules import is_pointless, password_link_holds
-from shared.states import Answer, MailKind, RequestState, VisitStatus
+from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
 
 Visits = tuple[OfferVisit, ...]
 ASSIGNING = frozenset({MailKind.CONFIRMATION, MailKind.UPDATED})
 """What tells a company that visits are its own, with the ways into the meeting."""
+
+
+CHANGED_WORDS = {
+    "date": "the dates",
+    "pin": "the meeting page and the PIN",
+    "contact_phone": "the clinic's phone",
+    "contact_email": "the clinic's mail address",
+    "dial_in_number": "the dial-in number",
+    "name": "a name",
+}
+"""What an update says of the fields that the trail names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,7 @@ def _letter(session: Session, row: Any) -> Letter:
     won = mail.kind in ASSIGNING
     assigned = won or mail.kind is MailKind.CANCELLATION
     told = offer_visits(session, request.id)
-    held, left, past = _parted(told, ended=mail.kind is MailKind.CANCELLATION)
+    held, left, past = _parted(told, mail)
     return Letter(
         kind=mail.kind,
         recipient=mail.recipient,
@@ -121,6 +135,8 @@ def _letter(session: Session, row: Any) -> Letter:
         rules=offer_rules(session, told) if assigned else {},
         sequence=invite.calendar_sequence if assigned else 0,
         called_off=request.state is RequestState.CANCELLED,
+        changed=_changed(session, mail),
+        replaces=_replaces(session, mail, company),
         deadline=request.deadline,
         asked=_count(session, request.id),
         declined=_count(session, request.id, Answer.DECLINED),
@@ -136,18 +152,54 @@ def _letter(session: Session, row: Any) -> Letter:
     )
 
 
-def _parted(told: Visits, *, ended: bool) -> tuple[Visits, Visits, Visits]:
+def _parted(told: Visits, mail: Mail) -> tuple[Visits, Visits, Visits]:
     """The visits that a mail is about, those that had left before, and those that stay as history.
 
     A mail that ends an assignment is about what it took; if the request lives on with visits that were over by then,
-    that is what left it last.
+    that is what left it last. A winner is told of what is to come, if anything is.
     """
     held = tuple(visit for visit in told if visit.left_at is None)
     left = tuple(visit for visit in told if visit.left_at is not None)
-    if not ended or not has_nothing_to_come(told):
+    if mail.kind is MailKind.CANCELLATION and has_nothing_to_come(told):
+        last = max(visit.left_at for visit in left if visit.left_at is not None)
+        return tuple(v for v in left if v.left_at == last), tuple(v for v in left if v.left_at != last), held
+    past = tuple(visit for visit in held if visit.ends_at <= mail.created_at)
+    if mail.kind not in ASSIGNING or len(past) == len(held):
         return held, left, ()
-    last = max(visit.left_at for visit in left if visit.left_at is not None)
-    return tuple(v for v in left if v.left_at == last), tuple(v for v in left if v.left_at != last), held
+    return tuple(visit for visit in held if visit not in past), left, past
+
+
+def _changed(session: Session, mail: Mail) -> tuple[str, ...]:
+    """What an update tells, in words: the trail has it, at the same instant."""
+    if mail.kind is not MailKind.UPDATED:
+        return ()
+    lines = session.scalars(
+        select(AuditEntry.fields).where(
+            AuditEntry.request_id == mail.request_id,
+            AuditEntry.what == AuditEvent.WINNER_UPDATED,
+            AuditEntry.at == mail.created_at,
+        )
+    )
+    names = dict.fromkeys(name for fields in lines for name in fields)
+    return tuple(CHANGED_WORDS.get(name, name.replace("_", " ")) for name in names)
+
+
+def _replaces(session: Session, mail: Mail, company: Company | None) -> bool:
+    """Whether the company was asked about one of the request's visits before, so that it holds a mail that is over."""
+    if mail.kind is not MailKind.INVITE or company is None:
+        return False
+    asked, before, invite, sent = aliased(RequestVisit), aliased(RequestVisit), aliased(Invite), aliased(Mail)
+    found = exists().where(
+        asked.request_id == mail.request_id,
+        before.visit_id == asked.visit_id,
+        before.request_id < mail.request_id,
+        invite.request_id == before.request_id,
+        invite.company_id == company.id,
+        sent.invite_id == invite.id,
+        sent.kind == MailKind.INVITE,
+        sent.state == MailState.SENT,
+    )
+    return bool(session.scalar(select(found)))
 
 
 def _is_current(session: Session, request_id: int) -> bool:

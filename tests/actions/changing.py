@@ -27,6 +27,11 @@ LIVE = {RequestState.PENDING, RequestState.ACCEPTED}
 _keys = count(1)
 
 
+def lost(dates: int) -> str:
+    """What the mail is called that tells a winner that some of its dates are gone."""
+    return f"{dates} {'date' if dates == 1 else 'dates'} no longer yours: ASL Interpreter"
+
+
 def picks(world: World, *names: str) -> tuple[str, ...]:
     """The ticks for companies and groups of these names."""
     return world.draft(ask=names).picks

@@ -18,6 +18,7 @@ from tests.actions.changing import (
     cancel,
     confirm,
     edit,
+    lost,
     picks,
     plan_of,
     promise,
@@ -172,7 +173,7 @@ def test_for_one_date_of_an_accepted_series_the_winner_keeps_the_rest(world_on_e
     world.tick()
 
     assert [world.badge(visit) for visit in series] == ["Accepted"] * 2 + ["Pending Request"] + ["Accepted"] * 3
-    assert told(world, "Clearsign") == [ASKED, WON, "Updated: ASL Interpreter"]
+    assert told(world, "Clearsign") == [ASKED, WON, lost(1)]
     assert asked(world, series[2]) == ["Northlight", "Bridgeway"]
 
 

@@ -20,6 +20,7 @@ from tests.actions.changing import (
     cancel,
     confirm,
     edit,
+    lost,
     plan_of,
     requests_of,
     told,
@@ -65,7 +66,7 @@ def test_this_visit_leaves_an_accepted_request_and_the_winner_keeps_the_rest(wor
     assert badges(world, series) == [ACCEPTED] * 2 + [PENDING] + [ACCEPTED] * 3
     assert meeting(world, series[0]) == room
     assert requests_of(world, series[2]) == [RequestState.ACCEPTED, RequestState.PENDING]
-    assert told(world, "Clearsign") == [ASKED, WON, UPDATED, ASKED]
+    assert told(world, "Clearsign") == [ASKED, WON, lost(1), ASKED]
     assert told(world, "Northlight") == [ASKED, FILLED, ASKED]
     update = world.mails(to="Clearsign")[2]
     assert uids(update) == uids(confirmation)
@@ -86,7 +87,7 @@ def test_this_and_following_leave_an_accepted_request_together(world_on_either: 
 
     assert badges(world, series) == [ACCEPTED] * 2 + [PENDING] * 4
     assert len({visit_of(world, visit).request_id for visit in series[2:]}) == 1
-    assert told(world, "Clearsign") == [ASKED, WON, UPDATED, ASKED]
+    assert told(world, "Clearsign") == [ASKED, WON, lost(4), ASKED]
 
 
 def test_all_takes_the_last_visit_from_the_winner_so_its_link_is_dead_and_room_and_pin_change(
@@ -195,7 +196,7 @@ def test_dates_of_an_accepted_series_are_cancelled_and_the_winner_keeps_the_rest
     world.tick()
 
     assert badges(world, series) == [ACCEPTED] * 3 + ["Cancelled"] * 3
-    assert told(world, "Clearsign") == [ASKED, WON, UPDATED]
+    assert told(world, "Clearsign") == [ASKED, WON, lost(3)]
     assert told(world, "Northlight") == [ASKED, FILLED]
 
 

@@ -32,8 +32,8 @@ FACTS: dict[MailKind, tuple[str, ...]] = {
         "visit.ics", "15 minutes before",
     ),
     MailKind.UPDATED: (
-        "Your assignment has changed", "It is still yours", "09:30–10:15", "PST (UTC−8)", "12:30–13:15", "/meet/",
-        "+1 555 0100", "482 913 075", "T. Boyle", "visit.ics", "+1 555 0142",
+        "Your assignment has changed", "The assignment is still yours", "09:30–10:15", "PST (UTC−8)", "12:30–13:15",
+        "/meet/", "+1 555 0100", "482 913 075", "T. Boyle", "visit.ics", "+1 555 0142",
     ),
     MailKind.CANCELLATION: (
         "Your assignment is cancelled", "A-10487", "09:30–10:15", "12:30–13:15", "visit.ics", "+1 555 0142",

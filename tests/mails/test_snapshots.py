@@ -28,6 +28,8 @@ CASES: dict[str, Letter | PasswordLetter] = {
     **{str(kind): letter(kind) for kind in ABOUT_REQUESTS},
     **{str(kind): password_letter(kind) for kind in ABOUT_PASSWORDS},
     "invite_same_zone_no_notes": letter(MailKind.INVITE, notes="", company_zone="America/Los_Angeles"),
+    "invite_again": letter(MailKind.INVITE, replaces=True),
+    "updated_contact": letter(MailKind.UPDATED, changed=("the clinic's phone", "the dial-in number")),
     "invite_series": letter(MailKind.INVITE, visits=WEEKLY),
     "updated_dates_left": letter(
         MailKind.UPDATED,
