@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -11,13 +12,18 @@ from sqlalchemy.exc import DBAPIError
 from shared import revisions
 from shared.db import db, sqlite_file, transaction
 from shared.errors import SettingsError
-from shared.queries import installed_clinics
+from shared.jobs import job_list, sender_for
+from shared.queries import Heartbeat, heartbeats, installed_clinics
 from shared.revisions import Standing
 from shared.sender import mail_server_fault
 from shared.settings import Settings, from_environ
 from shared.web import create_base
 
 MIGRATE = "Run: python -m shared.cli migrate"
+START_JOBS = "Start: python -m shared.cli jobs serve"
+
+JOB_IS_LATE_AFTER = timedelta(minutes=2)
+"""Far more than the ten seconds between two heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Finding:
     words: str
 
 
-def findings() -> Iterator[Finding]:
+def findings(*, now: datetime) -> Iterator[Finding]:
     """Look at one thing after the other, each told as soon as it is known. What stands on a faulty one is left out."""
     try:
         settings = from_environ()
@@ -46,7 +52,7 @@ def findings() -> Iterator[Finding]:
         app = create_base("jobs", settings)
         with app.app_context():
             try:
-                yield from _database()
+                yield from _database(app, now)
             finally:
                 db.engine.dispose()
         yield _mail_server(app, settings)
@@ -66,7 +72,7 @@ def _unwritable(error: OSError) -> Finding:
     return Finding("Folder", False, f"{error.filename}: {error.strerror}. Check INSTANCE_PATH and who owns it.")
 
 
-def _database() -> Iterator[Finding]:
+def _database(app: Flask, now: datetime) -> Iterator[Finding]:
     file = sqlite_file(db.engine)
     if file is not None and not file.exists():
         yield Finding("Database", False, f"There is none at {file} yet. {MIGRATE}")
@@ -82,6 +88,7 @@ def _database() -> Iterator[Finding]:
     yield _migration(standing)
     if standing is Standing.HEAD:
         yield _clinics()
+        yield from _jobs(app, now)
 
 
 def _migration(standing: Standing) -> Finding:
@@ -106,6 +113,25 @@ def _clinics() -> Finding:
     if orphans:
         return Finding("Clinic", False, f"Nobody can log in as an admin of {orphans}. Let one choose a password.")
     return Finding("Clinic", True, f"{len(clinics)}, each with an admin who can log in")
+
+
+def _jobs(app: Flask, now: datetime) -> Iterator[Finding]:
+    beats = heartbeats()
+    for job in job_list(sender_for(app)):
+        yield _job(job.name, beats.get(job.name), now)
+
+
+def _job(name: str, beat: Heartbeat | None, now: datetime) -> Finding:
+    """A time that is to come is as bad as one long past: it is left from before the clock was set back."""
+    if beat is None:
+        return Finding("Job", False, f"{name} never ran. {START_JOBS}")
+    done = beat.completed_at
+    words = f"{name} last completed {done:%Y-%m-%d %H:%M:%S} UTC" if done else f"{name} never completed"
+    if done is not None and abs(now - done) <= JOB_IS_LATE_AFTER:
+        return Finding("Job", True, words)
+    if abs(now - beat.started_at) <= JOB_IS_LATE_AFTER:
+        return Finding("Job", False, f"{words}, but it began just now. Read what `jobs serve` printed.")
+    return Finding("Job", False, f"{words}. {START_JOBS}")
 
 
 def _mail_server(app: Flask, settings: Settings) -> Finding:

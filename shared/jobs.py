@@ -28,17 +28,18 @@ HEARTBEAT_EVERY = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: its name, how often, and what one cycle does."""
+    """A job: its name, how often, what one cycle does, and whether the last one had to leave undone what was due."""
 
     name: str
     every_seconds: int
     cycle: Callable[[], object]
+    waits: Callable[[], bool] = lambda: False
 
 
 def job_list(sender: Sender) -> tuple[Job, ...]:
     """Everything that happens by itself."""
     return (
-        Job("send_mail", 1, lambda: sender.send_due(clock.utc_now)),
+        Job("send_mail", 1, lambda: sender.send_due(clock.utc_now), lambda: sender.waits),
         Job("expire_requests", 2, expire_due_requests),
     )
 

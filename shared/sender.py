@@ -130,6 +130,11 @@ class Sender:
             assert connection.host is not None
             return self._drain(connection.host, now)
 
+    @property
+    def waits(self) -> bool:
+        """Whether mail was due and the mail server could not be reached, or refused the login."""
+        return self._failures > 0
+
     def _drain(self, host: smtplib.SMTP, now: Callable[[], datetime]) -> int:
         sent = 0
         while (claimed := claim_mail(owner=self._owner, now=now())) is not None:

@@ -36,8 +36,9 @@ def run_job(name: str) -> None:
         found = {job.name: job for job in job_module.job_list(job_module.sender_for(opened.app))}
         if name not in found:
             raise click.UsageError(f"There is no job {name}. There are {', '.join(found)}.")
-        if not job_module.JobRunner(opened.app).run(found[name]):
-            raise click.ClickException(f"{name} failed; the lines above say why.")
+        fault = _run(job_module.JobRunner(opened.app), found[name])
+    if fault:
+        raise click.ClickException(f"{name} {fault}")
     click.echo(f"{name}: done")
 
 
@@ -54,11 +55,20 @@ def tick() -> None:
     with installation() as opened:
         runner = job_module.JobRunner(opened.app)
         found = job_module.job_list(job_module.sender_for(opened.app))
-        results = {job.name: runner.run(job) for job in found}
-    for name, well in results.items():
-        click.echo(f"{name}: {'done' if well else 'failed'}")
-    if not all(results.values()):
+        faults = {job.name: _run(runner, job) for job in found}
+    for name, fault in faults.items():
+        click.echo(f"{name} {fault}" if fault else f"{name}: done")
+    if any(faults.values()):
         raise SystemExit(1)
+
+
+def _run(runner: job_module.JobRunner, job: job_module.Job) -> str:
+    """Run one cycle. What went wrong, to stand behind the job's name; empty if all that was due is done."""
+    if not runner.run(job):
+        return "failed; the lines above say why."
+    if job.waits():
+        return "waits: the mail server can't be reached, or refuses the login. Run: python -m shared.cli check"
+    return ""
 
 
 def _when(instant: datetime | None) -> str:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from shared.jobs import Job, JobRunner
 from shared.models import User
 from tests.cli.console import Console, console_of
 from tests.databases import environ_for
@@ -27,10 +28,11 @@ def line_of(said: str, about: str) -> str:
     return next(" ".join(line.split()) for line in said.splitlines() if f"  {about} " in line)
 
 
-def test_an_installation_in_order_gets_six_lines_and_zero(world_on_either: World) -> None:
+def test_an_installation_in_order_gets_eight_lines_and_zero(world_on_either: World) -> None:
+    world_on_either.tick()
     said = console_of(world_on_either).does("check")
 
-    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 6
+    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 8
     assert "1, each with an admin who can log in" in said
     assert world_on_either.post.received == []
 
@@ -95,6 +97,58 @@ def test_a_clinic_whose_admins_can_not_log_in_is_named(world: World) -> None:
         world.change(User, world.clinic.users["admin"], **change)
         said = console_of(world).refuses("check")
         assert "Nobody can log in as an admin of Riverside Clinic." in line_of(said, "Clinic")
+
+
+def lines_of_jobs(said: str) -> list[str]:
+    """What is said about the jobs, with ok or MEND before it."""
+    return [" ".join(line.split()) for line in said.splitlines() if "  Job " in line]
+
+
+def test_jobs_that_never_ran_are_told(world_on_either: World) -> None:
+    said = console_of(world_on_either).refuses("check")
+
+    assert lines_of_jobs(said) == [
+        f"MEND Job {name} never ran. Start: python -m shared.cli jobs serve"
+        for name in ("send_mail", "expire_requests")
+    ]
+
+
+def test_jobs_are_dead_two_minutes_after_they_last_completed(world_on_either: World) -> None:
+    world = world_on_either
+    world.tick()
+    world.pass_time(minutes=2)
+    assert (
+        lines_of_jobs(console_of(world).does("check"))[0] == "ok Job send_mail last completed 2026-11-23 20:00:00 UTC"
+    )
+
+    world.pass_time(seconds=1)
+    said = console_of(world).refuses("check")
+    assert lines_of_jobs(said) == [
+        f"MEND Job {name} last completed 2026-11-23 20:00:00 UTC. Start: python -m shared.cli jobs serve"
+        for name in ("send_mail", "expire_requests")
+    ]
+
+
+def test_a_heartbeat_that_is_to_come_is_no_sign_of_life(world: World) -> None:
+    world.tick()
+    world.pass_time(minutes=-3)
+
+    assert lines_of_jobs(console_of(world).refuses("check"))[0].startswith("MEND")
+
+
+def test_one_job_that_begins_and_never_completes_is_told_beside_one_that_does(world: World) -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    world.tick()
+    world.pass_time(minutes=3)
+    runner = JobRunner(world.jobs)
+    runner.run(Job("send_mail", 1, fails))
+    runner.run(Job("expire_requests", 2, lambda: None))
+
+    send, expire = lines_of_jobs(console_of(world).refuses("check"))
+    assert send.startswith("MEND Job send_mail last completed 2026-11-23 20:00:00 UTC, but it began just now.")
+    assert expire == "ok Job expire_requests last completed 2026-11-23 20:03:00 UTC"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +234,7 @@ def certificate(folder: Path) -> Path:
 
 
 def test_it_secures_and_logs_in_as_sending_does_and_sends_nothing(world: World, tmp_path: Path) -> None:
+    world.tick()
     with StrictServer(tmp_path) as server:
         mail = {"MAIL_PORT": str(server.port), "MAIL_USE_TLS": "1", "MAIL_USERNAME": "dispatch"}
         said = console_of(world).setting(MAIL_PASSWORD=SECRET, **mail).does("check")

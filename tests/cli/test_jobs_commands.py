@@ -63,6 +63,24 @@ def test_a_failing_cycle_ends_with_one(world: World, monkeypatch: pytest.MonkeyP
     assert "expire_requests failed" in console_of(world).refuses("jobs", "run", "expire_requests")
 
 
+@pytest.mark.parametrize("words", [("jobs", "run", "send_mail"), ("tick",)])
+def test_mail_that_waits_for_a_mail_server_that_is_away_ends_with_one(world: World, words: tuple[str, ...]) -> None:
+    console = console_of(world)
+    world.post.close()
+    assert "send_mail: done" in console.does(*words)  # nothing is due
+
+    world.book(ask=["Clearsign"])
+    said = console.refuses(*words)
+    assert "send_mail waits: the mail server can't be reached" in said
+    assert ("expire_requests: done" in said) == (words == ("tick",))
+    assert "send_mail: done" not in said
+    assert "expire_requests: done" in console.does("jobs", "run", "expire_requests")
+
+    world.post.open()
+    assert "send_mail: done" in console.does(*words)
+    assert len(world.post.received) == 1
+
+
 def test_an_unknown_job_is_answered_with_the_names(console: Console) -> None:
     said = console.refuses("jobs", "run", "send_males", code=2)
 
