@@ -2,9 +2,9 @@
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
-from portal.fields import clean_text, plain_text
+from portal.fields import at_most, clean_text, plain_text
 
 
 class LoginForm(FlaskForm):
@@ -13,9 +13,9 @@ class LoginForm(FlaskForm):
     email = EmailField(
         "E-mail",
         filters=[clean_text],
-        validators=[InputRequired("Write your e-mail address."), Length(max=254), plain_text],
+        validators=[InputRequired("Write your e-mail address."), at_most(254), plain_text],
     )
     password = PasswordField(
         "Password",
-        validators=[InputRequired("Write your password."), Length(max=200, message="At most 200 characters.")],
+        validators=[InputRequired("Write your password."), at_most(200)],
     )

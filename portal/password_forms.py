@@ -4,9 +4,9 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
-from portal.fields import clean_text, plain_text
+from portal.fields import at_most, clean_text, plain_text
 
 
 class ForgotForm(FlaskForm):
@@ -15,7 +15,7 @@ class ForgotForm(FlaskForm):
     email = EmailField(
         "E-mail",
         filters=[clean_text],
-        validators=[InputRequired("Write your e-mail address."), Length(max=254), plain_text],
+        validators=[InputRequired("Write your e-mail address."), at_most(254), plain_text],
     )
 
 

@@ -20,5 +20,9 @@ class UnchangeableError(DomainError):
     """A visit that can't be changed (any more): cancelled, begun or over."""
 
 
+class LastAdminError(DomainError):
+    """Nobody would be left to administer the clinic."""
+
+
 class SettingsError(Exception):
     """The environment does not describe a runnable product; the message lists every fault at once."""

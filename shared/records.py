@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from shared.models import (
@@ -73,6 +73,8 @@ class UserRecord:
     role: Role
 
 
+LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
+
 Record = ClinicRecord | LanguageRecord | CompanyRecord | GroupRecord | UserRecord
 
 
@@ -94,6 +96,20 @@ def read_clinic(clinic: Clinic) -> ClinicRecord:
 def read_user(user: User) -> UserRecord:
     """What a form about somebody holds."""
     return UserRecord(user.name, user.email, user.role)
+
+
+def is_last_admin(session: Session, user: User) -> bool:
+    """Whether without this person nobody could log in as an administrator."""
+    if not user.active or user.role is not Role.ADMIN or user.password_hash is None:
+        return False
+    others = exists().where(
+        User.clinic_id == user.clinic_id,
+        User.id != user.id,
+        User.role == Role.ADMIN,
+        User.active,
+        User.password_hash.is_not(None),
+    )
+    return not session.scalars(select(others)).one()
 
 
 def read_company(session: Session, company: Company) -> CompanyRecord:

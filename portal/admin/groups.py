@@ -12,11 +12,16 @@ from wtforms.validators import InputRequired
 from portal.access import viewer
 from portal.admin.saving import add_errors, id_of, name_field, theirs
 from shared.actions import SaveOutcome, add_group, change_group, remove_group
+from shared.errors import NotFoundError
 from shared.queries import GroupPage, clinic_languages, group_list, group_page
 from shared.records import GroupRecord
 from shared.web import page, request_now
 
 bp = Blueprint("groups", __name__, url_prefix="/admin/groups")
+
+GONE = (
+    "There is no such hunt group at this clinic, or somebody has deleted it. Nothing was saved. Add a new one instead."
+)
 
 
 class NewGroupForm(FlaskForm):
@@ -52,7 +57,7 @@ def index() -> Response:
     """All groups."""
     shown = group_list(viewer().scope)
     changed = next((row for row in shown if str(row.id) == request.args.get("done")), None)
-    return page("admin/groups/index.html", groups=shown, changed=changed)
+    return page("admin/groups/index.html", groups=shown, changed=changed, removed=request.args.get("news") == "removed")
 
 
 @bp.get("/new")
@@ -110,7 +115,7 @@ def save(group_id: int) -> Response:
 def remove(group_id: int) -> Response:
     """Delete the group."""
     remove_group(viewer().scope, group_id, now=request_now())
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".index", news="removed"), 303)
 
 
 def arranged(ids: Sequence[int], pressed: str, more: int) -> list[int]:
@@ -133,6 +138,8 @@ def arranged(ids: Sequence[int], pressed: str, more: int) -> list[int]:
 
 def _shown(group_id: int) -> GroupPage:
     found = group_page(viewer().scope, group_id)
+    if found is None and request.method == "POST":
+        raise NotFoundError(GONE)
     if found is None:
         abort(404)
     return found

@@ -46,6 +46,7 @@ def index() -> Response:
         shown=shown,
         search=search,
         changed=changed,
+        removed=request.args.get("news") == "removed",
         is_news=is_fragment(),
     )
 
@@ -87,7 +88,7 @@ def save(tag: str) -> Response:
 def remove(tag: str) -> Response:
     """Take the language from the clinic's."""
     remove_language(viewer().scope, tag, now=request_now())
-    return redirect(url_for(".index"), 303)
+    return redirect(url_for(".index", news="removed"), 303)
 
 
 def _shown(tag: str) -> LanguagePage:

@@ -5,6 +5,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.access import viewer
+from portal.admin.handing_over import handover_page, read_promise
 from portal.admin.saving import Theirs, add_errors, id_of, theirs
 from portal.admin.user_form import ROLES, DeactivateForm, UserForm, form_for
 from shared.actions import (
@@ -16,7 +17,8 @@ from shared.actions import (
     reactivate_user,
     send_password_link,
 )
-from shared.queries import UserDetails, user_details, user_list
+from shared.errors import LastAdminError
+from shared.queries import UserDetails, left_unasked, user_details, user_list
 from shared.records import stamp_of
 from shared.rules import UserState
 from shared.states import Role
@@ -34,17 +36,20 @@ NEWS = {
 }
 """What the list says after a change; ``news`` in its address names the sentence."""
 
+LEFT = frozenset({"saved", "deactivated"})
+"""News after which ``left`` in the address names somebody whose visits may have gone to another."""
+
 
 @bp.get("")
 def index() -> Response:
-    """Everybody of the clinic."""
-    people, news = user_list(viewer().scope, now=request_now()), request.args.get("news", "")
+    """Everybody of the clinic; after a handover, the visits that lost their request by it."""
+    scope, now, news = viewer().scope, request_now(), request.args.get("news", "")
     return page(
         "admin/users/index.html",
-        people=people,
+        people=user_list(scope, now=now),
         news=NEWS.get(news, ""),
         good=news != "enough",
-        unasked=id_of(request.args.get("unasked", "")),
+        unasked=left_unasked(scope, id_of(request.args.get("left", "")), now=now) if news in LEFT else (),
     )
 
 
@@ -78,18 +83,22 @@ def save(user_id: int) -> Response:
     """Save what was changed."""
     details = _details(user_id)
     form = _posted_form(details)
-    if not form.validate():
-        return page("admin/users/edit.html", status=422, form=form, details=details, theirs=())
+    goes_back = request.form.get("do") == "back"
+    if goes_back or not form.validate():
+        return page("admin/users/edit.html", status=200 if goes_back else 422, form=form, details=details, theirs=())
     result = change_user(
         viewer().scope,
         user_id,
         form.record,
         stamp=form.stamp.data or "",
         takes_over_id=form.takes_over_id,
+        promised=read_promise(user_id, form.takes_over_id),
         now=request_now(),
     )
     if result.outcome is SaveOutcome.SAVED:
-        return _to_list("saved", unasked=result.unasked)
+        return _to_list("saved", left=user_id)
+    if result.outcome is SaveOutcome.PREVIEW:
+        return handover_page(details, form, act="users.save", button="Save")
     return _unsaved(user_id, form, result)
 
 
@@ -103,11 +112,25 @@ def confirm_deactivation(user_id: int) -> Response:
 def deactivate(user_id: int) -> Response:
     """Deactivate the person, unless visits to come have nobody to take them over."""
     form = DeactivateForm()
-    result = deactivate_user(viewer().scope, user_id, takes_over_id=form.takes_over_id, now=request_now())
+    if request.form.get("do") == "back":
+        return page("admin/users/deactivate.html", form=form, details=_details(user_id))
+    to = form.takes_over_id
+    promised = read_promise(user_id, to)
+    result = deactivate_user(viewer().scope, user_id, takes_over_id=to, promised=promised, now=request_now())
     if result.outcome is SaveOutcome.SAVED:
-        return _to_list("deactivated", unasked=result.unasked)
+        return _to_list("deactivated", left=user_id)
+    if result.outcome is SaveOutcome.PREVIEW:
+        return handover_page(_details(user_id), form, act="users.deactivate", button="Deactivate")
     add_errors(form, result.errors)
     return page("admin/users/deactivate.html", status=422, form=form, details=_details(user_id))
+
+
+@bp.errorhandler(LastAdminError)
+def last_admin(_error: LastAdminError) -> Response:
+    """The page, which says why it can't be done."""
+    assert request.view_args is not None
+    form = DeactivateForm(formdata=None)
+    return page("admin/users/deactivate.html", status=409, form=form, details=_details(request.view_args["user_id"]))
 
 
 @bp.post("/<id:user_id>/reactivate")
@@ -155,5 +178,5 @@ def _say(name: str, value: str) -> str:
     return ROLES[Role(value)] if name == "role" else value
 
 
-def _to_list(news: str, *, unasked: int = 0) -> Response:
-    return redirect(url_for(".index", news=news, unasked=unasked or None), 303)
+def _to_list(news: str, *, left: int | None = None) -> Response:
+    return redirect(url_for(".index", news=news, left=left), 303)

@@ -17,22 +17,21 @@ class SaveOutcome(StrEnum):
     SAVED = "saved"
     CONFLICT = "conflict"
     INVALID = "invalid"
+    PREVIEW = "preview"
+    """Nothing was saved: what it would do to visits was not shown yet, or is something else by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """What saving came to. ``id`` is the saved row's, ``errors`` (field → sentence) say why nothing was saved.
-
-    ``unasked`` counts visits that went to another provider and that no company could be asked for anew.
-    """
+    """What saving came to. ``id`` is the saved row's, ``errors`` (field → sentence) say why nothing was saved."""
 
     outcome: SaveOutcome
     id: int = 0
     errors: Mapping[str, str] = field(default_factory=dict)
-    unasked: int = 0
 
 
 CONFLICT = SaveResult(SaveOutcome.CONFLICT)
+PREVIEW = SaveResult(SaveOutcome.PREVIEW)
 
 
 def saved(row_id: int) -> SaveResult:

@@ -15,6 +15,8 @@ from shared.passwords import hash_password, password_fault, password_matches
 from shared.rules import Scope
 from shared.tokens import VerifiedLink
 
+NOT_NEW = "This is your password already. Choose another one."
+
 
 class PasswordOutcome(StrEnum):
     SET = "set"
@@ -75,7 +77,8 @@ def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) ->
 
 
 def change_password(scope: Scope, *, old: str, new: str, keep: str, now: datetime) -> PasswordResult:
-    """Change one's own password. Every login of theirs ends but the one with the token ``keep``."""
+    """Change one's own password. Every login of theirs ends but the one with the token ``keep``.
+    The same one again is refused."""
     with reading() as session:
         user = session.get_one(User, scope.user_id)
         fault = password_fault(new, about=_about(session, user))
@@ -83,6 +86,8 @@ def change_password(scope: Scope, *, old: str, new: str, keep: str, now: datetim
     if not password_matches(seen, old):
         _note_failure(scope, now)
         return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
+    if password_matches(seen, new):
+        fault = NOT_NEW
     if fault:
         return PasswordResult(PasswordOutcome.REFUSED, fault)
     hashed = hash_password(new)

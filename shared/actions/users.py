@@ -1,17 +1,17 @@
 """What an administrator does with the clinic's people: invite, change, deactivate."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
 from shared.actions._assignments import update_winners
-from shared.actions._reassignment import find_successor, hand_over_visits, visits_ahead
+from shared.actions._reassignment import hand_over_visits
 from shared.actions._saving import (
     CONFLICT,
+    PREVIEW,
     SaveOutcome,
     SaveResult,
     invalid,
@@ -20,15 +20,16 @@ from shared.actions._saving import (
     somebody_was_quicker,
 )
 from shared.audit import About, Actor, AuditEvent, record
-from shared.db import transaction
-from shared.errors import DomainError
+from shared.changes import find_successor, visits_ahead
+from shared.db import reading, transaction
+from shared.errors import DomainError, LastAdminError
 from shared.models import User
-from shared.records import UserRecord, changed_fields, read_user
+from shared.records import LAST_ADMIN, UserRecord, changed_fields, is_last_admin, read_user
 from shared.rules import Scope
 from shared.states import Role
 
 TAKEN = "Somebody has this address already. Look for it in the list, among those deactivated too, or use another."
-LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
+NOT_USABLE = "This address can't be used. Use another address of this person."
 HAS_VISITS = "This provider has visits to come. Choose who takes them over."
 NO_SUCCESSOR = "Choose another active provider from the list."
 
@@ -51,16 +52,24 @@ def invite_user(scope: Scope, wanted: UserRecord, *, now: datetime) -> SaveResul
             _record(session, scope, AuditEvent.USER_INVITED, user, now)
             return saved(user.id)
     except _AddressTakenError:
-        return invalid({"email": TAKEN})
+        return _address_taken(scope, wanted.email)
 
 
 def change_user(
-    scope: Scope, user_id: int, wanted: UserRecord, *, stamp: str, takes_over_id: int | None = None, now: datetime
+    scope: Scope,
+    user_id: int,
+    wanted: UserRecord,
+    *,
+    stamp: str,
+    takes_over_id: int | None = None,
+    promised: str = "",
+    now: datetime,
 ) -> SaveResult:
     """Save name, role and, while no password is chosen, the address, which is then mailed an invitation anew.
 
     Not if somebody else was quicker (``stamp``). A new role ends the person's logins. Companies that hold visits of a
-    provider are told of a new name; a provider who becomes something else leaves the visits to ``takes_over_id``.
+    provider are told of a new name; a provider who becomes something else leaves the visits to ``takes_over_id``,
+    as the preview with the digest ``promised`` showed; PREVIEW if that is not what would happen.
     """
     try:
         with transaction() as session:
@@ -69,7 +78,7 @@ def change_user(
             stored = read_user(user)
             if somebody_was_quicker(stored, wanted, stamp):
                 return CONFLICT
-            result = _leave_role(session, scope, user, wanted.role, takes_over_id, now)
+            result = _leave_role(session, scope, user, wanted.role, takes_over_id, promised, now)
             if result.outcome is not SaveOutcome.SAVED:
                 return result
             changed = changed_fields(stored, wanted)
@@ -80,22 +89,25 @@ def change_user(
                 _follow(session, scope, user, changed, now)
             return result
     except _AddressTakenError:
-        return invalid({"email": TAKEN})
+        return _address_taken(scope, wanted.email)
 
 
-def deactivate_user(scope: Scope, user_id: int, *, takes_over_id: int | None = None, now: datetime) -> SaveResult:
-    """Log the person out everywhere and let nobody in with this account. Visits to come go to ``takes_over_id`` first.
+def deactivate_user(
+    scope: Scope, user_id: int, *, takes_over_id: int | None = None, promised: str = "", now: datetime
+) -> SaveResult:
+    """Log the person out everywhere and let nobody in with this account. Visits to come go to ``takes_over_id`` first,
+    as the preview with the digest ``promised`` showed; PREVIEW if that is not what would happen.
 
-    Doing it twice is harmless. Raises DomainError for the last administrator.
+    Doing it twice is harmless. Raises LastAdminError for the last administrator.
     """
     with transaction() as session:
         _lock(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if not user.active:
             return saved(user.id)
-        if _is_last_admin(session, user):
-            raise DomainError(LAST_ADMIN)
-        result = _hand_over(session, scope, user, takes_over_id, now)
+        if is_last_admin(session, user):
+            raise LastAdminError(LAST_ADMIN)
+        result = _hand_over(session, scope, user, takes_over_id, promised, now)
         if result.outcome is not SaveOutcome.SAVED:
             return result
         user.active = False
@@ -144,6 +156,13 @@ def _lock(session: Session, scope: Scope) -> None:
         raise DomainError("You are no longer an administrator of the clinic. Ask one to do this.")
 
 
+def _address_taken(scope: Scope, email: str) -> SaveResult:
+    """What stands against an address. Whether another clinic's people have it is not said."""
+    with reading() as session:
+        own = session.scalar(select(User.id).where(User.email == email, User.clinic_id == scope.clinic_id))
+    return invalid({"email": NOT_USABLE if own is None else TAKEN})
+
+
 def _flush_address(session: Session) -> None:
     try:
         session.flush()
@@ -152,32 +171,26 @@ def _flush_address(session: Session) -> None:
 
 
 def _leave_role(
-    session: Session, scope: Scope, user: User, role: Role, takes_over_id: int | None, now: datetime
+    session: Session,
+    scope: Scope,
+    user: User,
+    role: Role,
+    takes_over_id: int | None,
+    promised: str,
+    now: datetime,
 ) -> SaveResult:
     """Hand over the visits of who takes another role, unless something stands against it."""
     if role is user.role:
         return saved(user.id)
-    if _is_last_admin(session, user):
+    if is_last_admin(session, user):
         return invalid({"role": LAST_ADMIN})
-    return _hand_over(session, scope, user, takes_over_id, now)
+    return _hand_over(session, scope, user, takes_over_id, promised, now)
 
 
-def _is_last_admin(session: Session, user: User) -> bool:
-    """Whether without this person nobody could log in as an administrator."""
-    if not user.active or user.role is not Role.ADMIN or user.password_hash is None:
-        return False
-    others = exists().where(
-        User.clinic_id == user.clinic_id,
-        User.id != user.id,
-        User.role == Role.ADMIN,
-        User.active,
-        User.password_hash.is_not(None),
-    )
-    return not session.scalars(select(others)).one()
-
-
-def _hand_over(session: Session, scope: Scope, user: User, takes_over_id: int | None, now: datetime) -> SaveResult:
-    """Give the person's visits to come to somebody else, unless something stands against it."""
+def _hand_over(
+    session: Session, scope: Scope, user: User, takes_over_id: int | None, promised: str, now: datetime
+) -> SaveResult:
+    """Give the person's visits to come to somebody else, unless something stands against it or came between."""
     visits = visits_ahead(session, user, now=now)
     if not visits:
         return saved(user.id)
@@ -186,7 +199,9 @@ def _hand_over(session: Session, scope: Scope, user: User, takes_over_id: int | 
     successor = find_successor(session, user, takes_over_id)
     if successor is None:
         return invalid({"takes_over": NO_SUCCESSOR})
-    return replace(saved(user.id), unasked=hand_over_visits(session, scope, visits, successor, now=now))
+    if not promised or not hand_over_visits(session, scope, visits, successor, promised=promised, now=now):
+        return PREVIEW
+    return saved(user.id)
 
 
 def _follow(session: Session, scope: Scope, user: User, changed: tuple[str, ...], now: datetime) -> None:

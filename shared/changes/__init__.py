@@ -4,6 +4,7 @@ Preview and Confirm make the same plan, the first to show it, the second inside 
 """
 
 from shared.changes.family import draft_of, picks_of, read_family, rule_of
+from shared.changes.handover import find_successor, handover_digest, handover_wishes, visits_ahead
 from shared.changes.planning import plan_change, refuse
 from shared.changes.wishes import Asking, ChangeKind, ChangePlan, Ending, VisitChange, Wish
 
@@ -15,9 +16,13 @@ __all__ = [
     "VisitChange",
     "Wish",
     "draft_of",
+    "find_successor",
+    "handover_digest",
+    "handover_wishes",
     "picks_of",
     "plan_change",
     "read_family",
     "refuse",
     "rule_of",
+    "visits_ahead",
 ]

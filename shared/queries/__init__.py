@@ -15,6 +15,7 @@ from shared.queries.cards import reference_of
 from shared.queries.changes import (
     ChangeForm,
     LastChange,
+    cancellation,
     change_form,
     change_interpreters,
     last_change,
@@ -40,6 +41,7 @@ from shared.queries.forms import (
     plan_visit,
     visit_form,
 )
+from shared.queries.handover import HandedVisit, Handover, handover, left_unasked
 from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, installed_clinics
 from shared.queries.invites import InvitePage, invite_page
 from shared.queries.jobs import due_request_ids, mail_is_due
@@ -71,6 +73,8 @@ __all__ = [
     "DueLetter",
     "GroupPage",
     "GroupRow",
+    "HandedVisit",
+    "Handover",
     "Heartbeat",
     "InstalledClinic",
     "InterpreterChoices",
@@ -98,6 +102,7 @@ __all__ = [
     "WeekPage",
     "badges",
     "board",
+    "cancellation",
     "change_form",
     "change_interpreters",
     "clinic_languages",
@@ -108,6 +113,7 @@ __all__ = [
     "due_request_ids",
     "group_list",
     "group_page",
+    "handover",
     "heartbeats",
     "installed_clinics",
     "interpreter_choices",
@@ -115,6 +121,7 @@ __all__ = [
     "language_list",
     "language_page",
     "last_change",
+    "left_unasked",
     "letter_of",
     "lobby",
     "mail_is_due",

@@ -12,7 +12,7 @@ from shared.models import Clinic, Mail, PasswordLink, User, Visit
 from shared.outbox import TO_USERS, user_mail_key
 from shared.queries.cards import VisitCard, card_of, select_cards
 from shared.queries.forms import Option
-from shared.records import UserRecord, read_user
+from shared.records import LAST_ADMIN, UserRecord, is_last_admin, read_user
 from shared.rules import Scope, UserState, password_link_holds, user_state
 from shared.states import MailState, Role, VisitStatus
 from shared.tokens import VerifiedLink
@@ -41,12 +41,14 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class UserDetails:
-    """One person, with the first of the visits ahead and who could take them over. ``record`` is what a form holds."""
+    """One person, with the first of the visits ahead and who could take them over. ``record`` is what a form holds.
+    ``obstacle`` says why this person can't be deactivated; empty if nothing stands against it."""
 
     row: UserRow
     record: UserRecord
     visits: tuple[VisitCard, ...]
     successors: tuple[Option, ...]
+    obstacle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def user_details(scope: Scope, user_id: int, *, now: datetime) -> UserDetails | 
             record=read_user(user),
             visits=tuple(card_of(row, now=now) for row in cards),
             successors=tuple(Option(str(other.id), other.name) for other in others),
+            obstacle=LAST_ADMIN if is_last_admin(session, user) else "",
         )
 
 

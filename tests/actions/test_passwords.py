@@ -239,6 +239,17 @@ def test_what_a_password_may_not_be_is_not_told_to_who_does_not_know_the_old_one
     assert change(world, PASSWORD, "short", keep="x").outcome is PasswordOutcome.REFUSED
 
 
+def test_the_same_password_again_is_refused_and_ends_no_login(world: World) -> None:
+    there = enter(world, PASSWORD)
+
+    result = change(world, PASSWORD, PASSWORD, keep="x")
+
+    assert (result.outcome, result.fault) == (
+        PasswordOutcome.REFUSED, "This is your password already. Choose another one.",
+    )  # fmt: skip
+    assert is_in(world, there)
+
+
 def test_the_trail_tells_that_and_by_whom_and_never_a_password(world: World) -> None:
     ask(world)
     set_by(world, newest(world))

@@ -1,7 +1,6 @@
 """A provider leaves, or becomes something else: who takes over the visits to come, and what their companies hear."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,17 +14,18 @@ from shared.actions import (
     Preview,
     SaveOutcome,
     SaveResult,
-    _changing,
     _reassignment,
     confirm_visit,
     deactivate_user,
 )
-from shared.changes import ChangePlan, Wish
+from shared.actions._changing import carry_out
+from shared.audit import Actor
+from shared.changes import ChangePlan
 from shared.db import reading
 from shared.errors import DomainError
 from shared.models import Company, Request, RequestVisit, Visit
+from shared.queries import left_unasked
 from shared.repeat import Repeat
-from shared.rules import Scope
 from shared.states import Frequency, MailKind, RequestState, Role
 from tests.actions.desk import snapshot
 from tests.actions.people import admin, change, deactivate, user_of
@@ -99,15 +99,22 @@ def test_a_visit_whose_company_was_suspended_is_handed_over_and_counted_as_asked
     world_on_either: World,
 ) -> None:
     world = world_on_either
+    harbor = world.add_clinic("Harbor Family Health", domain="harbor")
     provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
-    asked, unasked = world.book(ask=["Clearsign"]), world.book(ask=["Northlight"])
+    asked, unasked, never = world.book(ask=["Clearsign"]), world.book(ask=["Northlight"]), world.book()
     world.change(Company, world.clinic.companies["Northlight"], accredited=False)
 
-    assert deactivate(world, provider, to=successor).unasked == 1
+    assert deactivate(world, provider, to=successor).outcome is SaveOutcome.SAVED
+    world.pass_time(minutes=1)
+
+    with world.jobs.app_context():
+        assert [card.id for card in left_unasked(admin(world), provider, now=world.now)] == [unasked]
+        assert left_unasked(admin(world), successor, now=world.now) == ()
+        assert left_unasked(harbor.scope(Role.ADMIN), provider, now=world.now) == ()
 
     with world.jobs.app_context(), reading() as session:
         rows = {visit.id: (visit.provider_id, visit.request_id is None) for visit in session.scalars(select(Visit))}
-    assert rows == {asked: (successor, False), unasked: (successor, True)}
+    assert rows == {asked: (successor, False), unasked: (successor, True), never: (successor, True)}
 
 
 def test_a_handing_over_that_fails_half_way_leaves_nothing_behind(
@@ -117,20 +124,23 @@ def test_a_handing_over_that_fails_half_way_leaves_nothing_behind(
     provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
     world.book(ask=["Clearsign"])
     last = world.book(ask=["Northlight"])
-    before, plan = snapshot(world), _changing.locked_plan
+    before = snapshot(world)
 
-    def refused(session: Session, scope: Scope, wish: Wish, now: datetime) -> ChangePlan:
-        found = plan(session, scope, wish, now)
-        return replace(found, errors={"provider": "Not this one."}) if wish.visit_id == last else found
+    def refused(session: Session, plan: ChangePlan, *, by: Actor, now: datetime) -> None:
+        if plan.wish.visit_id == last:
+            raise DomainError("Not this one.")
+        carry_out(session, plan, by=by, now=now)
 
-    monkeypatch.setattr(_reassignment, "locked_plan", refused)
+    monkeypatch.setattr(_reassignment, "carry_out", refused)
     with pytest.raises(DomainError, match="Not this one"):
         deactivate(world, provider, to=successor)
 
     assert snapshot(world) == before
 
 
-def test_a_visit_booked_while_its_provider_is_deactivated_is_refused_or_handed_over(world_on_either: World) -> None:
+def test_a_visit_booked_while_its_provider_is_deactivated_is_refused_or_shown_before_it_is_handed_over(
+    world_on_either: World,
+) -> None:
     world = world_on_either
     provider, successor = world.clinic.users["provider"], world.add_user(Role.PROVIDER, "Dr. Second")
     scope, draft = world.clinic.scope(), world.draft()
@@ -138,15 +148,16 @@ def test_a_visit_booked_while_its_provider_is_deactivated_is_refused_or_handed_o
 
     deeds: list[Callable[[], ConfirmResult | SaveResult]] = [
         partial(confirm_visit, scope, draft, preview, now=world.now),
-        partial(deactivate_user, admin(world), provider, takes_over_id=successor, now=world.now),
+        partial(deactivate_user, admin(world), provider, takes_over_id=successor, promised="none", now=world.now),
     ]
     with racers(world, 2) as group:
         booked, left = group.race(deeds)
 
-    assert left.outcome is SaveOutcome.SAVED
+    assert left.outcome in {SaveOutcome.SAVED, SaveOutcome.PREVIEW}
     with world.jobs.app_context(), reading() as session:
         holders = set(session.scalars(select(Visit.provider_id)))
-    assert holders == (set() if booked.outcome is ConfirmOutcome.INVALID else {successor})
+    assert holders == (set() if booked.outcome is ConfirmOutcome.INVALID else {provider})
+    assert user_of(world, provider).active == bool(holders)
 
 
 def test_a_visit_that_has_begun_keeps_nobody(world: World) -> None:

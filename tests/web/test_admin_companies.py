@@ -256,9 +256,14 @@ def test_the_second_administrator_of_a_group_sees_the_first(world: World) -> Non
 def test_a_group_deleted_while_somebody_edits_it_is_not_found(world: World) -> None:
     client = world.login(Role.ADMIN)
     opened = client.get(group(world))
-    press(client, group(world), f"{group(world)}/remove")
+    deleted = press(client, group(world), f"{group(world)}/remove")
+    assert "The hunt group is deleted." in words(client.get(deleted.location))
 
-    assert send(client, opened, name="Mine").status_code == 404
+    answer = send(client, opened, name="Mine")
+
+    assert answer.status_code == 404
+    assert "somebody has deleted it. Nothing was saved." in words(answer)
+    assert "Check the address" not in words(answer)
     assert "No hunt group yet." in words(client.get(GROUPS))
 
 

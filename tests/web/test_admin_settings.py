@@ -225,7 +225,9 @@ def test_a_language_says_what_uses_it_and_goes_only_when_no_group_needs_it(world
 
     shown = client.get(f"{LANGUAGES}/es")
     assert "It goes from the list of Habla too. Open requests for it run to their end." in words(shown)
-    assert press(client, f"{LANGUAGES}/es", f"{LANGUAGES}/es/remove").status_code == 303
+    removed = press(client, f"{LANGUAGES}/es", f"{LANGUAGES}/es/remove")
+    assert removed.status_code == 303
+    assert "The language is removed." in words(client.get(removed.location))
     assert client.get(f"{LANGUAGES}/es").status_code == 404
     assert press(client, LANGUAGES, f"{LANGUAGES}/es/remove").status_code == 404
 

@@ -245,6 +245,7 @@ def test_everybody_changes_the_own_password_and_stays_logged_in_here_only(world:
         ("", NEW, "old", "Type your current password."),
         ("not this one at all", NEW, "old", "This is not your current password."),
         (PASSWORD, "short", "password", "Use at least 12 characters."),
+        (PASSWORD, PASSWORD, "password", "This is your password already. Choose another one."),
     ],
 )
 def test_a_change_that_is_refused_says_why(world: World, old: str, password: str, field: str, sentence: str) -> None:
