@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import ValidationError
 
-from portal.fields import clean_text, id_of, plain_text
+from portal.fields import at_most, clean_text, id_of, plain_text
 from portal.interpreter_fields import LONGEST_TAG, interpreter_field, language_field, notes_field
 from portal.keyed_form import KeyedForm
 from portal.repeat_fields import FARTHEST_END, WORDS
 from portal.visit_form import VisitForm
+from shared import times
 from shared.changes import ChangeKind, Wish
 from shared.plan import VisitDraft
 from shared.queries import ChangeForm
@@ -21,13 +22,17 @@ from shared.repeat import Repeat
 from shared.states import Frequency, Reach, VisitType
 from shared.web import request_now
 
+_TEXTS = frozenset({"patient_name", "patient_contact", "reason", "notes"})
+
 
 class ChangeFields(KeyedForm):
-    """What every change carries: the visit's version when it began, and for which visits of a series it is."""
+    """What every change carries: the visit's version when it began, what the form opened with (sealed), and for which
+    visits of a series it is."""
 
     kind: ClassVar[ChangeKind]
 
     version = HiddenField()
+    opened = HiddenField()
     reach = RadioField(
         "For which visits",
         choices=[SelectChoice(reach.value, reach.value) for reach in Reach],
@@ -38,15 +43,22 @@ class ChangeFields(KeyedForm):
         """What a form that validated wants."""
         return Wish(self.kind, visit_id, id_of(self.version.data or ""), Reach(self.reach.data))
 
+    @property
+    def can_be_planned(self) -> bool:
+        """Whether all that a plan reads is right: of the texts it reads only whether they are there."""
+        return {name for name, field in self._fields.items() if field.errors} <= _TEXTS
+
     def offer(self, opened: ChangeForm) -> None:
         """Name the visits that each reach is for."""
         series = opened.series
         if series is None:
             return
+        # "Following" goes by the date that the rule gave, also for a visit that was moved to another.
+        moved = f", by the rule from {times.day_text(series.ruled_on)}" if series.ruled_on else ""
         to_come = "1 visit" if series.all == 1 else f"{series.all} visits"
         self.reach.choices = [
             SelectChoice(Reach.THIS.value, "This visit"),
-            SelectChoice(Reach.FOLLOWING.value, f"This and following ({series.following})"),
+            SelectChoice(Reach.FOLLOWING.value, f"This and following{moved} ({series.following})"),
             SelectChoice(Reach.ALL.value, f"All ({to_come} to come)"),
         ]
 
@@ -131,7 +143,7 @@ class CancelForm(ChangeFields):
 
     kind = ChangeKind.CANCEL
 
-    reason = TextAreaField("Reason", filters=[clean_text], validators=[Length(max=300), plain_text])
+    reason = TextAreaField("Reason", filters=[clean_text], validators=[at_most(300), plain_text])
 
     def wish(self, visit_id: int) -> Wish:
         """With the reason, if one was given."""

@@ -1,18 +1,20 @@
 """The pages that change a visit: the form, what saving would do, and two people's versions side by side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from flask import Response, url_for
 
 from portal.change_form import AskForm, CancelForm, ChangeFields, EditForm
-from portal.change_words import Names, Pair, consequences, is_one_visit, pairs_of, when
+from portal.change_words import LABELS, Names, Pair, alike_and_own, consequences, is_one_visit, pairs_of, rest, when
 from portal.drafts import author_token
 from portal.interpreter_fields import LONGEST_TAG
 from portal.live import watch
+from portal.opened_with import changed_here, changed_there, merged
 from shared import times
 from shared.changes import ChangeKind, ChangePlan, VisitChange
-from shared.queries import ChangeForm, Viewer, change_interpreters, last_change, names_of_picks
+from shared.errors import UnchangeableError
+from shared.queries import ChangeForm, Viewer, change_form, change_interpreters, last_change, names_of_picks
 from shared.states import Reach
 from shared.web import page, request_now, services
 
@@ -89,6 +91,7 @@ def cancel_page(
     form.keep_key()
     form.offer(opened)
     cancelled = [change for change in plan.changes if change.cancelled]
+    alike, own = alike_and_own(cancelled, _names(viewer, opened, plan))
     return page(
         "visits/cancel.html",
         status=status,
@@ -99,7 +102,9 @@ def cancel_page(
         notice=notice,
         consequences=consequences(plan),
         cancelled=cancelled,
-        stays=opened.series.all - len(cancelled) if opened.series else 0,
+        alike=alike,
+        own=own,
+        rest=rest(plan, opened.series.all - len(cancelled)) if opened.series else "",
         promise=sign_promise(viewer, form, plan, shown=shown_facts(opened)),
         watch=watch([opened.card]),
         now=request_now(),
@@ -108,11 +113,20 @@ def cancel_page(
 
 
 def conflict_page(viewer: Viewer, opened: ChangeForm, form: ChangeFields, plan: ChangePlan) -> Response:
-    """Both versions side by side; on with the one, or back to the other."""
+    """Both versions side by side, and who changed what; on with what is saved and the own changes, or back to it.
+
+    A form that does not say what it opened with goes on with all its values.
+    """
+    pairs = pairs_of(plan.before, plan.draft, _names(viewer, opened, plan))
+    mine, theirs = changed_here(viewer, opened, form), changed_there(viewer, opened, form)
+    marks = {}
+    if mine is not None:
+        marks = {LABELS[name]: _mark(name in mine, name in theirs) for name in mine | theirs}
+        form = merged(viewer, opened, form, mine)
     form.renew_key()
     form.version.data = str(opened.version)
-    pairs = pairs_of(plan.before, plan.draft, _names(viewer, opened, plan))
-    return _versions_page(viewer, opened, form, [pair for pair in pairs if pair.one or pair.other])
+    shown = [pair for pair in pairs if pair.one or pair.other]
+    return _versions_page(viewer, opened, form, shown, None if mine is None else marks)
 
 
 def cancel_conflict_page(
@@ -136,7 +150,10 @@ def unchangeable_page(viewer: Viewer, sentence: str, visit_id: int, form: Change
         status=409,
         sentence=sentence,
         visit_id=visit_id,
-        pairs=[(name, value) for name, value in pairs if name not in {"key", "version", "reach", "month_day"}],
+        pairs=[
+            (name, value) for name, value in pairs if name not in {"key", "version", "opened", "reach", "month_day"}
+        ],
+        can_cancel=_can_cancel(viewer, visit_id),
         author=author_token(viewer.scope.user_id),
     )
 
@@ -170,7 +187,13 @@ def shown_facts(opened: ChangeForm) -> list[tuple[str, str]]:
     ]
 
 
-def _versions_page(viewer: Viewer, opened: ChangeForm, form: ChangeFields, pairs: Sequence[Pair]) -> Response:
+def _versions_page(
+    viewer: Viewer,
+    opened: ChangeForm,
+    form: ChangeFields,
+    pairs: Sequence[Pair],
+    marks: Mapping[str, str] | None = None,
+) -> Response:
     kind = form.kind
     again = {
         ChangeKind.EDIT: url_for("changes.preview_edit", visit_id=opened.card.id),
@@ -183,6 +206,7 @@ def _versions_page(viewer: Viewer, opened: ChangeForm, form: ChangeFields, pairs
         opened=opened,
         kind=kind,
         versions=pairs,
+        marks=marks,
         last=last_change(viewer.scope, opened.card.id),
         me=viewer.scope.user_id,
         again=again[kind],
@@ -195,6 +219,18 @@ def _versions_page(viewer: Viewer, opened: ChangeForm, form: ChangeFields, pairs
 def _carried(viewer: Viewer, opened: ChangeForm, form: ChangeFields) -> dict[str, str]:
     """Goes with every form of a change, so that it finds back over a lost login: whose it is, and what it changes."""
     return {"author": author_token(viewer.scope.user_id), "change": f"{form.kind.value}:{opened.card.id}"}
+
+
+def _mark(here: bool, there: bool) -> str:
+    return "Changed on both sides" if here and there else "Changed by you" if here else "Changed meanwhile"
+
+
+def _can_cancel(viewer: Viewer, visit_id: int) -> bool:
+    try:
+        change_form(viewer.scope, visit_id, ChangeKind.CANCEL, now=request_now())
+    except UnchangeableError:
+        return False
+    return True
 
 
 def _names(viewer: Viewer, opened: ChangeForm, plan: ChangePlan) -> Names:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from shared import times
 from shared.changes import Asking, ChangeKind, ChangePlan, Ending, VisitChange
 from shared.plan import FIELD_NAMES, VisitDraft
+from shared.states import Reach
 
 LABELS = {
     "patient_name": "Patient name",
@@ -60,7 +61,7 @@ def consequences(plan: ChangePlan) -> tuple[str, ...]:
     accepted = [ending for ending in plan.endings if ending.winner_id]
     pending = [ending for ending in plan.endings if not ending.winner_id]
     said = [sentence for ending in accepted for sentence in _of_winner(plan, ending)]
-    said += [sentence for ending in pending for sentence in _of_pending(plan, ending)]
+    said += _of_pending(plan, pending)
     if not plan.endings:
         said.append(_of_nobody(plan))
     elif accepted and plan.askings and _only_new(plan):
@@ -93,41 +94,99 @@ def _span(change: VisitChange) -> str:
     return times.span_text(change.was.starts_at, change.was.ends_at, change.time_zone)
 
 
+def alike_and_own(changes: Sequence[VisitChange], names: Names) -> tuple[list[str], dict[int, list[str]]]:
+    """Provider, duration and type: what all visits have in common, and by handle what they don't."""
+    said = {change.handle: _said(change.draft, names) for change in changes}
+    told = {part: {values[part] for values in said.values()} for part in ("provider", "duration", "visit_type")}
+    alike = [value for values in told.values() if len(values) == 1 for value in values]
+    differing = [part for part, values in told.items() if len(values) > 1]
+    return alike, {handle: [values[part] for part in differing] for handle, values in said.items()}
+
+
+def rest(plan: ChangePlan, count: int) -> str:
+    """What becomes of the visits to come, so many, that a cancellation leaves; empty if it leaves none."""
+    if count < 1:
+        return ""
+    again = min(count, _count(plan.askings) + len(plan.unasked))
+    stays = _visits(count, "stays as it is", "stay as they are")
+    if not again:
+        return f"The other {stays}."
+    anew = "asked anew" if plan.askings else "nobody is asked anew"
+    if again < count:
+        return f"The other {stays}; for {again} of them the request is withdrawn and {anew}."
+    return f"The other {_visits(count, 'stays; its', 'stay; their')} request is withdrawn and {anew}."
+
+
+def _visits(count: int, one: str, many: str) -> str:
+    return f"visit to come {one}" if count == 1 else f"{count} visits to come {many}"
+
+
 def _of_winner(plan: ChangePlan, ending: Ending) -> list[str]:
     name, left = ending.company_name, len(ending.leaving)
     stays = f"{name} keeps {_dates(ending.keeps, 'the other')}; room and PIN stay."
     if plan.wish.kind is ChangeKind.CANCEL:
         told = "an updated calendar file" if ending.keeps else "a cancellation, with a calendar file that removes it"
-        first = f"{name} has accepted. It is told at once and gets {told}."
+        first = f"{_accepted(plan, ending)} It is told at once and gets {told}."
         return [first, stays] if ending.keeps else [first]
     if set(ending.leaving) <= {change.handle for change in plan.changes if change.cancelled}:
         goes = f"cancels {_dates(len(ending.leaving))} of it"
     else:
         goes = (f"takes {_dates(left)} from it" if ending.keeps else "withdraws it") + _then_asks(plan)
-    first = f"{name} has accepted. {_ACTS[plan.wish.kind]} {goes}."
+    first = f"{_accepted(plan, ending)} {_ACTS[plan.wish.kind]} {goes}."
     if ending.keeps:
         return [first, stays]
     again = " and a new request" if name in _asked(plan.askings) else ""
     return [first, f"{name} gets a cancellation{again}. The meeting room and its PIN change."]
 
 
-def _of_pending(plan: ChangePlan, ending: Ending) -> list[str]:
-    waiting, act = ending.waiting, _ACTS[plan.wish.kind]
+def _accepted(plan: ChangePlan, ending: Ending) -> str:
+    """That it has accepted; of how many, if it holds only some of the dates that the change is about."""
+    about = {change.handle for change in plan.changes if change.cancelled or (change.told and not change.added)}
+    about |= {handle for other in plan.endings if other.winner_id for handle in other.leaving}
+    if plan.wish.kind is ChangeKind.ASK:
+        about |= {handle for asking in plan.askings for handle in asking.handles} | set(plan.unasked)
+    some = f" {len(ending.leaving)} of these dates" if len(ending.leaving) < len(about) else ""
+    return f"{ending.company_name} has accepted{some}."
+
+
+def _of_pending(plan: ChangePlan, endings: Sequence[Ending]) -> list[str]:
+    """All pending requests together: whoever waits for two of them is one company."""
+    if not endings:
+        return []
+    waiting, act = list(dict.fromkeys(name for e in endings for name in e.waiting)), _ACTS[plan.wish.kind]
     if len(waiting) == 1:
         said = [f"{waiting[0]} has been asked and has not answered."]
     elif waiting:
         said = [f"{len(waiting)} companies have been asked and have not answered."]
     else:
-        said = ["A request is open."]
+        said = ["A request is open." if len(endings) == 1 else f"{len(endings)} requests are open."]
     if plan.wish.kind is ChangeKind.CANCEL and not plan.askings:
         return [*said, f"{'It is' if len(waiting) == 1 else 'They are'} told that there is nothing to do."]
     whose = "the" if len(waiting) < 2 else "their"
+    what = "request" if len(endings) == 1 else f"{len(endings)} requests"
     asks = " and asks anew" if plan.askings else ". Nobody is asked anew"
-    said[0] += f" {act} withdraws {whose} request{asks}."
+    said[0] += f" {act} withdraws {whose} {what}{asks}."
     dropped = [name for name in waiting if name not in _asked(plan.askings)]
     if dropped:
         said.append(f"Told that there is nothing to do: {_and(dropped)}.")
-    return said
+    return said + _of_others(plan, endings)
+
+
+def _of_others(plan: ChangePlan, endings: Iterable[Ending]) -> list[str]:
+    """The dates that the change is not about, and that lose their request with it. Cancelling says it of what stays; of
+    asking again for more than this visit the plan does not know which dates were meant."""
+    if plan.wish.kind is ChangeKind.CANCEL or (plan.wish.kind is ChangeKind.ASK and plan.wish.reach is not Reach.THIS):
+        return []
+    meant = {plan.wish.visit_id} | {change.handle for change in plan.changes}
+    others = {handle for ending in endings for handle in ending.leaving} - meant
+    if not others:
+        return []
+    lose = "loses its request too and is" if len(others) == 1 else "lose their request too and are"
+    first = f"{_dates(len(others), 'The other')} {lose}"
+    if not plan.askings:
+        return [f"{first} asked for no more."]
+    together = any(others < set(asking.handles) for asking in plan.askings)
+    return [f"{first} asked anew{', together in one request' if together else ''}."]
 
 
 def _of_nobody(plan: ChangePlan) -> str:

@@ -5,9 +5,10 @@ from werkzeug.wrappers import Response
 
 from portal.access import viewer
 from portal.change_answers import CHANGED, OUTDATED, answer_confirm, answer_plan, cancel_again, read_promise
-from portal.change_form import CancelForm, filled_form, sent_form
+from portal.change_form import CancelForm, sent_form
 from portal.change_pages import form_page, unchangeable_page
 from portal.interpreter_fields import LONGEST_TAG
+from portal.opened_with import open_form
 from shared.actions import change_visit
 from shared.changes import ChangeKind
 from shared.errors import UnchangeableError
@@ -72,15 +73,17 @@ def cancel(visit_id: int) -> Response:
 
 @bp.post("/cancel/confirm")
 def confirm_cancel(visit_id: int) -> Response:
-    """Cancel what the page showed, or show what has come between."""
+    """Cancel what the page showed, or show what has come between, or the page for another reach, the reason kept."""
     form = CancelForm()
+    if request.form.get("do") == "back" or "to" in request.form:
+        form.reach.data = request.form.get("to", form.reach.data)
+        opened = change_form(viewer().scope, visit_id, ChangeKind.CANCEL, now=request_now())
+        return cancel_again(viewer(), opened, form)
     is_right = form.validate()
     signed = read_promise(viewer(), request.form.get("promise", "")) if is_right else None
-    goes_on = request.form.get("do") == "back"
-    if signed is None or goes_on:
+    if signed is None:
         opened = change_form(viewer().scope, visit_id, ChangeKind.CANCEL, now=request_now())
-        status, notice = (200, "") if goes_on else (422, OUTDATED if is_right else "")
-        return cancel_again(viewer(), opened, form, status=status, notice=notice)
+        return cancel_again(viewer(), opened, form, status=422, notice=OUTDATED if is_right else "")
     wish = form.wish(visit_id)
     result = change_visit(viewer().scope, wish, signed.about(wish), now=request_now())
     return answer_confirm(viewer(), form, signed, result)
@@ -96,7 +99,7 @@ def unchangeable(error: UnchangeableError) -> Response:
 
 def _open(visit_id: int, kind: ChangeKind) -> Response:
     opened = change_form(viewer().scope, visit_id, kind, now=request_now())
-    return form_page(viewer(), opened, filled_form(kind, opened))
+    return form_page(viewer(), opened, open_form(viewer(), kind, opened))
 
 
 def _preview(visit_id: int, kind: ChangeKind) -> Response:
@@ -104,9 +107,13 @@ def _preview(visit_id: int, kind: ChangeKind) -> Response:
     opened = change_form(viewer().scope, visit_id, kind, now=request_now())
     if request.form.get("do") in {"back", "choices"}:
         return form_page(viewer(), opened, form)
-    if not form.validate():
+    is_right = form.validate()
+    if not is_right and not form.can_be_planned:
         return form_page(viewer(), opened, form, status=422)
     plan = plan_of_change(viewer().scope, form.wish(visit_id), now=request_now())
+    if not is_right:  # what stands against the plan is said in the same round
+        form.add_errors(plan.errors)
+        return form_page(viewer(), opened, form, status=422)
     return answer_plan(viewer(), opened, form, plan)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from wtforms import DateField, Form, TimeField
-from wtforms.validators import ValidationError
+from wtforms.validators import Length, ValidationError
 
 from shared.texts import UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
 
@@ -11,6 +11,11 @@ from shared.texts import UNREADABLE, is_mail_address, is_one_line, is_phone_numb
 def clean_text(value: str | None) -> str | None:
     """The field's text, tidied; None where nothing was sent."""
     return None if value is None else tidy(value)
+
+
+def at_most(longest: int) -> Length:
+    """Refuse what is longer than its place, in the house's words."""
+    return Length(max=longest, message=f"Write at most {longest} characters.")
 
 
 def plain_text(_form: Form, field: Any) -> None:

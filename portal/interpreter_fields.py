@@ -3,9 +3,9 @@
 from typing import Any
 
 from wtforms import Form, SelectField, SelectMultipleField, TextAreaField
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import ValidationError
 
-from portal.fields import clean_text, plain_text
+from portal.fields import at_most, clean_text, plain_text
 
 MAX_PICKS = 100
 LONGEST_TAG = 35
@@ -23,7 +23,7 @@ def interpreter_field() -> SelectMultipleField:
 
 def notes_field() -> TextAreaField:
     """What every company asked reads."""
-    return TextAreaField("Notes for Interpreter", filters=[clean_text], validators=[Length(max=1000), plain_text])
+    return TextAreaField("Notes for Interpreter", filters=[clean_text], validators=[at_most(1000), plain_text])
 
 
 def _few_picks(_form: Form, field: Any) -> None:

@@ -36,7 +36,7 @@ class KeyedForm(FlaskForm):
             if field.name == "csrf_token":
                 continue
             if isinstance(field, (DateField, TimeField)):
-                found.append((field.name, " ".join(field.raw_data or ())))
+                found.append((field.name, str(field._value())))  # type: ignore[union-attr]  # not in the stubs
             elif isinstance(field, SelectMultipleField):
                 found += [(field.name, str(value)) for value in field.data or ()]
             else:

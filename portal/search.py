@@ -8,10 +8,10 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 from wtforms import SelectField, StringField
-from wtforms.validators import Length, ValidationError
+from wtforms.validators import ValidationError
 
 from portal.access import viewer
-from portal.fields import clean_text, one_line, plain_text
+from portal.fields import at_most, clean_text, one_line, plain_text
 from portal.live import watch
 from portal.paging import page_number, page_problem
 from portal.period import PeriodForm
@@ -38,8 +38,8 @@ class SearchForm(PeriodForm):
     Every field but ``patient`` and ``either`` may stand in an address.
     """
 
-    number = StringField("Appointment number", filters=[clean_text], validators=[Length(max=40)])
-    patient = StringField("Patient name", filters=[clean_text], validators=[Length(max=120), plain_text, one_line])
+    number = StringField("Appointment number", filters=[clean_text], validators=[at_most(40)])
+    patient = StringField("Patient name", filters=[clean_text], validators=[at_most(120), plain_text, one_line])
     either = StringField(filters=[clean_text])
     provider = SelectField("Provider", validate_choice=False)
     status = SelectField("Status", validate_choice=False)

@@ -7,10 +7,10 @@ from email_validator import EmailNotValidError, validate_email
 from flask import Response
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, ValidationError
 
 from portal.drafts import author_token
-from portal.fields import PlainDateField, PlainTimeField, clean_text, id_of, one_line, plain_text
+from portal.fields import PlainDateField, PlainTimeField, at_most, clean_text, id_of, one_line, plain_text
 from portal.interpreter_fields import LONGEST_TAG, interpreter_field, language_field, notes_field
 from portal.keyed_form import KeyedForm
 from portal.repeat_fields import RepeatFields
@@ -31,10 +31,10 @@ class VisitForm(KeyedForm, RepeatFields):
     patient_name = StringField(
         "Patient name",
         filters=[clean_text],
-        validators=[DataRequired("Write the patient's name."), Length(max=120), plain_text, one_line],
+        validators=[DataRequired("Write the patient's name."), at_most(120), plain_text, one_line],
     )
     patient_contact = StringField(
-        "Patient e-mail or phone", filters=[clean_text], validators=[Length(max=254), plain_text, one_line]
+        "Patient e-mail or phone", filters=[clean_text], validators=[at_most(254), plain_text, one_line]
     )
     provider = SelectField("Provider", validate_choice=False, validators=[InputRequired("Choose a provider.")])
     date = PlainDateField("Date", validators=[InputRequired("Choose a date.")])
@@ -45,7 +45,7 @@ class VisitForm(KeyedForm, RepeatFields):
     visit_type = SelectField(
         "Visit type", choices=[SelectChoice(kind.value, word) for kind, word in VISIT_TYPES.items()]
     )
-    reason = StringField("Reason", filters=[clean_text], validators=[Length(max=200), plain_text, one_line])
+    reason = StringField("Reason", filters=[clean_text], validators=[at_most(200), plain_text, one_line])
     language = language_field()
     interpreter = interpreter_field()
     notes = notes_field()

@@ -11,8 +11,9 @@ from portal.visit_form import VisitForm, form_page, new_form
 from shared.actions import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
 from shared.meeting import Attendee
 from shared.plan import VisitPlan
-from shared.queries import VisitDetails, interpreter_choices, plan_visit, visit_details, visit_meeting
+from shared.queries import VisitDetails, cancellation, interpreter_choices, plan_visit, visit_details, visit_meeting
 from shared.rules import JoinWindow
+from shared.states import VisitStatus
 from shared.web import is_fragment, page, request_now, services
 
 bp = Blueprint("visits", __name__)
@@ -69,7 +70,14 @@ def show(visit_id: int) -> BaseResponse:
     """Everything about one visit."""
     details = _details(visit_id)
     cards = details.series.visits if details.series else [details.card]
-    return page("visits/show.html", details=details, now=request_now(), watch=watch(cards))
+    is_cancelled = details.status is VisitStatus.CANCELLED
+    return page(
+        "visits/show.html",
+        details=details,
+        cancelled=cancellation(viewer().scope, visit_id) if is_cancelled else None,
+        now=request_now(),
+        watch=watch(cards),
+    )
 
 
 @bp.get("/visits/<id:visit_id>/interpreter")

@@ -67,10 +67,11 @@ class Repeat:
     @property
     def words(self) -> str:
         """Every week on Tue and Thu, 6 times."""
-        return f"{self._pace}, {self._end}"
+        return f"{self.pace}, {self._end}"
 
     @property
-    def _pace(self) -> str:
+    def pace(self) -> str:
+        """Every week on Tue and Thu: how often, without the end."""
         if self.frequency is Frequency.DAILY:
             return "Every day"
         if self.frequency is Frequency.WEEKLY:

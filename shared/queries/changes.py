@@ -33,9 +33,12 @@ _CHANGES = (
 
 @dataclass(frozen=True, slots=True)
 class SeriesReach:
-    """A series as the form offers it: its rule in words, and how many visits to come each reach is for."""
+    """A series as the form offers it: its rule in words, and how many visits to come each reach is for. The words don't
+    count: of the rule's dates some may be past, moved or cancelled. ``ruled_on`` is the date that the rule gave to a
+    visit that is on another day now."""
 
     words: str
+    ruled_on: date | None
     following: int
     all: int
 
@@ -120,12 +123,21 @@ def names_of_picks(scope: Scope, picks: Iterable[str]) -> dict[str, str]:
 
 def last_change(scope: Scope, visit_id: int) -> LastChange | None:
     """Who last wrote into the visit's row, as the trail has it."""
+    return _last(scope, visit_id, _CHANGES)
+
+
+def cancellation(scope: Scope, visit_id: int) -> LastChange | None:
+    """Who cancelled the visit, as the trail has it; None if nobody has."""
+    return _last(scope, visit_id, (AuditEvent.VISIT_CANCELLED,))
+
+
+def _last(scope: Scope, visit_id: int, events: tuple[AuditEvent, ...]) -> LastChange | None:
     with reading() as session:
         row = session.execute(
             select(User.id, User.name, AuditEntry.at)
             .join(AuditEntry, AuditEntry.actor_user_id == User.id)
             .where(
-                AuditEntry.clinic_id == scope.clinic_id, AuditEntry.visit_id == visit_id, AuditEntry.what.in_(_CHANGES)
+                AuditEntry.clinic_id == scope.clinic_id, AuditEntry.visit_id == visit_id, AuditEntry.what.in_(events)
             )
             .order_by(AuditEntry.id.desc())
             .limit(1)
@@ -143,7 +155,13 @@ def _series(family: Family, draft: VisitDraft, kind: ChangeKind) -> SeriesReach 
             for visit in family.reached(reach)
         )
 
-    return SeriesReach(draft.repeat.words, to_come(Reach.FOLLOWING), to_come(Reach.ALL))
+    occurs_on = family.base.occurs_on
+    return SeriesReach(
+        words=draft.repeat.words if draft.repeat.until else draft.repeat.pace,
+        ruled_on=None if occurs_on == draft.day else occurs_on,
+        following=to_come(Reach.FOLLOWING),
+        all=to_come(Reach.ALL),
+    )
 
 
 def _without_winner(session: Session, family: Family, draft: VisitDraft) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ def test_without_scripts_a_visit_is_edited_asked_for_again_and_cancelled(
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Northlight").first).to_be_visible()
     page.goto(f"{site.portal}/visits/{first + 3}/cancel")
-    page.get_by_role("link", name=re.compile("This and following")).click()
+    page.get_by_role("button", name=re.compile("This and following")).click()
     page.get_by_role("button", name="Cancel 3 visits").click()
     expect(page.get_by_text("Cancelled").first).to_be_visible()
     assert site.world.badge(first + 5) == "Cancelled"

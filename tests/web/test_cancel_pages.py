@@ -1,11 +1,13 @@
 """Cancel: who will be told, what stays, the reason, and what comes of it."""
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from shared.models import Visit
 from shared.states import Role
-from tests.web.changing import WEEKLY_6, accepted, cancel, confirm, held, open_change, told
-from tests.web.checks import csrf_of, dump, soup_of, words
+from tests.web.changing import WEEKLY_6, accepted, cancel, confirm, held, open_change, save, told
+from tests.web.checks import csrf_of, dump, form_of, soup_of, values_of, words
 from tests.world import World
 
 REASON = "Patient has moved to\nanother town."
@@ -33,10 +35,11 @@ def test_the_winner_is_named_before_and_told_after_and_its_links_are_dead(world_
     assert world.subjects(to="Clearsign")[-1].startswith("Cancelled")
     assert world.vendor.get(confirmation.link("meet")).status_code == 410
     details = words(client.get(f"/visits/{visit}"))
-    assert "Cancelled 12:00 PST today." in details
-    assert "Patient has moved to another town." in details
+    assert "Cancelled 12:00 PST today by Scheduler of Riverside Clinic." in details
+    assert "Reason for cancelling: Patient has moved to another town." in details
     assert "Scheduler of Riverside Clinic cancelled the visit" in details
     assert "has accepted" not in details
+    assert not {"Dial-in", "PIN"} & {label.get_text() for label in soup_of(client.get(f"/visits/{visit}")).select("dt")}
     for mail in world.post.received:
         assert "moved to" not in mail.as_string()
 
@@ -65,7 +68,7 @@ def test_without_a_request_nobody_is_told(world: World) -> None:
     assert "nobody is told" in told(open_change(client, visit, "cancel"))
     assert cancel(client, visit).status_code == 303
     assert world.outbox() == []
-    assert "By whom stands in the history." in words(client.get(f"/visits/{visit}"))
+    assert "Cancelled 12:00 PST today by Scheduler of Riverside Clinic." in words(client.get(f"/visits/{visit}"))
 
 
 def test_confirm_twice_and_reload_cancel_once_and_another_reason_comes_too_late(world: World) -> None:
@@ -86,7 +89,10 @@ def test_confirm_twice_and_reload_cancel_once_and_another_reason_comes_too_late(
 
 @pytest.mark.parametrize(
     ("reason", "sentence"),
-    [("x" * 301, "longer than 300 characters"), ("a\0b", "This holds characters that can't be read. Type it again.")],
+    [
+        ("x" * 301, "Write at most 300 characters."),
+        ("a\0b", "This holds characters that can't be read. Type it again."),
+    ],
 )
 def test_a_reason_that_can_not_be_kept_is_said_and_nothing_happens(world: World, reason: str, sentence: str) -> None:
     visit = accepted(world)
@@ -104,15 +110,69 @@ def test_a_reason_that_can_not_be_kept_is_said_and_nothing_happens(world: World,
 # ---- series
 
 
-def test_the_reaches_of_a_series_are_links_with_their_numbers(world: World) -> None:
+def reaches(page: TestResponse) -> dict[str, bool]:
+    """What the buttons for the reaches say, and which of them stands."""
+    buttons = soup_of(page).select("button[name=to]")
+    return {button.get_text(): button.has_attr("aria-current") for button in buttons}
+
+
+def choose(client: FlaskClient, page: TestResponse, reach: str, **typed: str) -> TestResponse:
+    """Press the button for a reach, which belongs to the page's form."""
+    button = soup_of(page).find("button", attrs={"name": "to", "value": reach})
+    assert button is not None
+    form = form_of(page, field="promise")
+    assert button["form"] == form["id"]
+    return client.post(str(form["action"]), data=dict(values_of(page, field="promise")) | typed | {"to": reach})
+
+
+def test_the_reaches_of_a_series_are_buttons_with_their_numbers(world: World) -> None:
     first = accepted(world, repeat=WEEKLY_6)
 
-    page = soup_of(open_change(world.login(), first + 3, "cancel", "?reach=following"))
+    page = open_change(world.login(), first + 3, "cancel", "?reach=following")
 
-    links = {link.get_text(): link.has_attr("aria-current") for link in page.select("a[href*='reach=']")}
-    assert links == {"This visit": False, "This and following (3)": True, "All (6 visits to come)": False}
-    assert page.h1 is not None
-    assert page.h1.get_text() == "Cancel 3 visits?"
+    assert reaches(page) == {"This visit": False, "This and following (3)": True, "All (6 visits to come)": False}
+    assert soup_of(page).select("h1")[0].get_text() == "Cancel 3 visits?"
+    assert "Every week on Tue. Visits that are past stay as they were." in words(page)
+
+
+@pytest.mark.parametrize("reason", [REASON, "x" * 301])
+def test_another_reach_keeps_the_reason_and_cancels_nothing(world: World, reason: str) -> None:
+    first = accepted(world, repeat=WEEKLY_6)
+    client = world.login()
+
+    page = choose(client, open_change(client, first + 3, "cancel"), "following", reason=reason)
+
+    assert page.status_code == 200
+    assert soup_of(page).select("h1")[0].get_text() == "Cancel 3 visits?"
+    assert held(page, "reason").split() == reason.split()
+    assert badges_of(world, first) == ["Accepted"] * 6
+    page = choose(client, page, "all", reason="Clinic is closed.")
+    assert confirm(client, page).status_code == 303
+    assert badges_of(world, first) == ["Cancelled"] * 6
+    assert "Reason for cancelling: Clinic is closed." in words(client.get(f"/visits/{first}"))
+    assert "Cancel visit?" in words(choose(client, open_change(client, world.book(repeat=WEEKLY_6), "cancel"), "this"))
+
+
+def test_a_moved_visit_says_from_which_date_following_goes(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 3, date="2026-12-17")
+
+    label = "This and following, by the rule from Tue 15 Dec 2026 (3)"
+    assert label in reaches(open_change(client, first + 3, "cancel"))
+    assert label in words(open_change(client, first + 3))
+    assert "This and following (4)" in reaches(open_change(client, first + 2, "cancel"))
+
+
+def test_dates_that_differ_say_how_long_they_are_and_of_which_type(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 5, duration="60", visit_type="phone")
+
+    page = soup_of(open_change(client, first + 4, "cancel", "?reach=following"))
+
+    assert [item.get_text() for item in page.select(".dates small")] == ["45 minutes · Video", "1 hour · Phone"]
+    assert [line.get_text() for line in page.select(".dates + .quiet")] == ["Provider of Riverside Clinic"]
 
 
 def test_the_winner_keeps_what_is_not_cancelled(world_on_either: World) -> None:
@@ -146,6 +206,9 @@ def test_of_a_pending_series_the_remaining_dates_are_asked_again_and_the_page_sa
         "2 companies are asked anew for the other 5 dates."
     ) in told(page)
     assert "Who is asked for 5 dates, in one request" in words(page)
+    assert "The other 5 visits to come stay; their request is withdrawn and asked anew. What is cancelled" in words(
+        page
+    )
     confirm(client, page)
 
     assert badges_of(world, first) == ["Pending Request"] * 2 + ["Cancelled"] + ["Pending Request"] * 3
@@ -181,6 +244,7 @@ def test_a_visit_can_be_cancelled_until_its_end(world: World) -> None:
     late = confirm(client, page)
     assert late.status_code == 409
     assert "This visit is over. It stays in the history as it was." in words(late)
+    assert soup_of(late).find("a", string="Cancel visit") is None
     world.pass_time(minutes=-1)
     assert confirm(client, page).status_code == 303
 

@@ -130,6 +130,23 @@ def test_a_rule_that_can_not_be_is_said_at_its_field(desk: Desk, changes, name: 
     assert_refused(send(desk.client, page, reach="following", **changes), name, sentence)
 
 
+def test_an_empty_name_and_a_date_that_has_passed_are_said_in_one_round(desk: Desk) -> None:
+    answer = send(desk.client, open_change(desk.client, desk.visit), patient_name="", date="2026-11-20")
+
+    assert answer.status_code == 422
+    assert complaint(answer, "patient_name").near == "Write the patient's name."
+    assert "that time has passed in Los Angeles" in complaint(answer, "start_time").near
+    assert "2 fields need a change" in words(answer)
+
+
+def test_texts_that_are_too_long_are_said_with_what_stands_against_the_plan(desk: Desk) -> None:
+    answer = send(desk.client, open_change(desk.client, desk.visit, "ask"), notes="x" * 1001, interpreter=[])
+
+    assert "Write at most 1000 characters." in complaint(answer, "notes").near
+    assert "2 fields need a change" in words(answer)
+    assert "Choose at least one company or group to ask, or choose no language." in words(answer)
+
+
 def test_the_date_of_all_visits_can_not_be_one(desk: Desk) -> None:
     answer = send(desk.client, open_change(desk.client, desk.first + 1), reach="all", date="2026-12-02")
 

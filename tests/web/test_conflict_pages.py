@@ -23,19 +23,26 @@ from tests.web.changing import (
     ticked,
     told,
 )
-from tests.web.checks import counts, dump, form_of, soup_of, values_of, words
+from tests.web.checks import PATIENT, counts, csrf_of, dump, form_of, soup_of, values_of, words
 from tests.world import World
 
 MEANWHILE = "This visit was changed meanwhile"
 
 
 def versions(page: TestResponse) -> dict[str, tuple[str, str, bool]]:
-    """Each field with what is saved, what is mine, and whether it is marked."""
+    """Each field with what is saved, what is mine, and whether the two differ."""
     found = {}
     for row in soup_of(page).select("table tbody tr"):
-        label, saved, mine = (" ".join(cell.get_text(" ").split()) for cell in row.select("th, td"))
-        found[label.removesuffix(" Differs")] = (saved, mine, label.endswith(" Differs"))
+        head, *cells = row.select("th, td")
+        saved, mine = (" ".join(cell.get_text(" ").split()) for cell in cells)
+        found[str(head.find(string=True))] = (saved, mine, "differs" in row.get_attribute_list("class"))
     return found
+
+
+def marks(page: TestResponse) -> dict[str, str]:
+    """The fields that are marked, and how."""
+    found = soup_of(page).select("table tbody th .mark")
+    return {str(mark.parent.find(string=True)): mark.get_text() for mark in found if mark.parent is not None}
 
 
 def without_logins(world: World) -> dict[str, int]:
@@ -77,6 +84,12 @@ def test_the_second_editor_sees_both_versions_and_goes_on_with_the_own_one(world
     assert MEANWHILE in words(answer)
     assert "Admin of Riverside Clinic saved it at 12:03 PST today" in words(answer)
     assert versions(answer) == BOTH
+    assert marks(answer) == {
+        "Patient name": "Changed by you",
+        "Start time": "Changed by you",
+        "Duration": "Changed meanwhile",
+        "Reason": "Changed on both sides",
+    }
     assert without_logins(world) == before
     keep = soup_of(answer).find("a", string="Keep what is saved")
     assert keep is not None
@@ -86,13 +99,110 @@ def test_the_second_editor_sees_both_versions_and_goes_on_with_the_own_one(world
     assert {name: held(form, name) for name in ("start_time", "reason", "duration", "patient_name")} == {
         "start_time": "10:15",
         "reason": "Mine",
-        "duration": "45",
+        "duration": "60",
         "patient_name": "Jona Pike",
     }
     again = send(mine, form)
-    assert "Duration from 1 hour → to 45 minutes" in words(again)
+    assert "Duration" not in changes_of(again)
     assert confirm(mine, again).status_code == 303
-    assert held(open_change(mine, visit), "reason") == "Mine"
+    saved = open_change(mine, visit)
+    assert (held(saved, "reason"), held(saved, "duration")) == ("Mine", "60")
+
+
+def changes_of(page: TestResponse) -> list[str]:
+    """The fields that a preview says it will change."""
+    return [label.get_text() for label in soup_of(page).select("[aria-labelledby=changed-title] dt")]
+
+
+def test_going_on_takes_nothing_back_that_was_not_touched_and_withdraws_nothing(world: World) -> None:
+    visit = accepted(world)
+    mine, other = world.login(), world.login(Role.ADMIN)
+    page = send(mine, open_change(mine, visit), reason="Mine")
+    save(other, visit, duration="60")
+    world.tick()
+    world.accept(visit, "Northlight")
+
+    again = send(mine, press_back(mine, confirm(mine, page)))
+
+    assert changes_of(again) == ["Reason"]
+    assert told(again) == "What saving will do No company sees any of this: nobody is told."
+    assert confirm(mine, again).status_code == 303
+    assert world.badge(visit) == "Accepted"
+
+
+def test_a_second_conflict_is_measured_by_what_the_first_showed(world: World) -> None:
+    visit = world.book()
+    mine, other = world.login(), world.login(Role.ADMIN)
+    page = open_change(mine, visit)
+    save(other, visit, duration="60")
+    page = press_back(mine, send(mine, page, reason="Mine"))
+    save(other, visit, start_time="15:00", duration="90")
+
+    answer = send(mine, page)
+
+    assert marks(answer) == {
+        "Start time": "Changed meanwhile",
+        "Duration": "Changed meanwhile",
+        "Reason": "Changed by you",
+    }
+    form = press_back(mine, answer)
+    assert [held(form, name) for name in ("start_time", "duration", "reason")] == ["15:00", "90", "Mine"]
+
+
+def test_asking_again_keeps_the_ticks_that_were_changed_and_takes_the_notes_that_were_not(world: World) -> None:
+    visit = world.book(ask=["ASL daytime"], notes="Cardiology.")
+    mine, other = world.login(), world.login(Role.ADMIN)
+    lumen = f"company:{world.clinic.companies['Lumen']}"
+    page = send(mine, open_change(mine, visit, "ask"), interpreter=[lumen])
+    save(other, visit, notes="Oncology.")
+
+    answer = confirm(mine, page)
+
+    assert marks(answer) == {"Interpreter": "Changed by you", "Notes for Interpreter": "Changed meanwhile"}
+    form = press_back(mine, answer)
+    assert (ticked(form), held(form, "notes")) == ([lumen], "Oncology.")
+
+
+def test_a_rule_counts_as_changed_with_this_and_following_alone(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    mine, other = world.login(), world.login(Role.ADMIN)
+    for reach, count in (("this", "6"), ("following", "4")):
+        page = open_change(mine, first)
+        save(other, first, reason=reach)
+        answer = send(mine, page, reach=reach, repeat_count="4", patient_name=f"Jona {reach}")
+        assert ("Repeat" in marks(answer)) == (reach == "following")
+        form = press_back(mine, answer)
+        assert (held(form, "reach"), held(form, "repeat_count")) == (reach, count)
+
+
+@pytest.mark.parametrize("opened", ["", "forged", "of another visit", "of another user", "too old"])
+def test_without_what_it_opened_with_the_form_goes_on_as_a_whole(world: World, opened: str) -> None:
+    visit, another = world.book(), world.book()
+    mine, other = world.login(), world.login(Role.ADMIN)
+    page = open_change(mine, visit)
+    value = {
+        "of another visit": lambda: held(open_change(mine, another), "opened"),
+        "of another user": lambda: held(open_change(other, visit), "opened"),
+        "too old": lambda: held(page, "opened"),
+    }.get(opened, lambda: opened)()
+    if opened == "too old":
+        world.pass_time(hours=12, minutes=1)
+        mine, other = world.login(), world.login(Role.ADMIN)
+    save(other, visit, duration="60")
+
+    token = csrf_of(mine.get("/"))
+    answer = send(mine, page, reason="Mine", opened=value, csrf_token=token)
+
+    assert marks(answer) == {"Duration": "Differs", "Reason": "Differs"}
+    assert held(press_back(mine, answer), "duration") == "45"
+
+
+def test_what_a_form_opened_with_can_not_be_read(world: World) -> None:
+    visit = world.book()
+    page = open_change(world.login(), visit)
+
+    assert held(page, "opened")
+    assert not any(secret in held(page, "opened") for secret in PATIENT)
 
 
 def test_ones_own_second_tab_is_called_you(world: World) -> None:
@@ -243,6 +353,7 @@ def test_two_cancellations_and_a_cancel_after_a_cancel(world: World) -> None:
 
     assert answer.status_code == 409
     assert "This visit is cancelled. Nothing was changed." in words(answer)
+    assert soup_of(answer).find("a", string="Cancel visit") is None
     assert "Create a new visit" not in " ".join(button.get_text() for button in soup_of(answer).select("button"))
 
 
@@ -282,7 +393,9 @@ def test_a_visit_that_started_meanwhile_is_not_changed_any_more(world: World) ->
             assert answer.status_code == 409
             assert "This visit has started. It can still be cancelled, but not changed." in words(answer)
     for kind in ("edit", "ask"):
-        assert client.get(f"/visits/{visit}/{kind}").status_code == 409
+        begun = client.get(f"/visits/{visit}/{kind}")
+        assert begun.status_code == 409
+        assert soup_of(begun).find("a", string="Cancel visit", href=f"/visits/{visit}/cancel") is not None
     assert client.get(f"/visits/{visit}/cancel").status_code == 200
     world.pass_time(hours=1)
     assert world.login().get(f"/visits/{visit}/cancel").status_code == 409

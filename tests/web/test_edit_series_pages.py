@@ -28,6 +28,47 @@ def test_a_date_moved_on_its_own_leaves_the_winner_the_rest(world_on_either: Wor
     ]
 
 
+def test_one_date_of_a_pending_series_says_that_the_others_lose_their_request_too(world: World) -> None:
+    first = world.book(ask=["Clearsign", "Northlight"], repeat=WEEKLY_6)
+    client = world.login()
+    asked = "2 companies have been asked and have not answered. Saving withdraws their request and asks anew. "
+
+    page = preview(client, first + 2, start_time="11:00")
+    assert told(page).endswith(
+        asked + "The other 5 dates lose their request too and are asked anew, together in one request."
+    )
+    page = preview(client, first + 2, notes="Cardiology.")
+    assert told(page).endswith(asked + "The other 5 dates lose their request too and are asked anew.")
+    page = preview(client, first + 2, "ask")
+    assert "The other 5 dates lose their request too and are asked anew, together" in told(page)
+    page = preview(client, first, reach="all", duration="60")
+    assert "The other" not in told(page)
+
+
+def test_several_pending_requests_that_end_are_said_once(world: World) -> None:
+    first = world.book(ask=["Clearsign", "Northlight"], repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 5, interpreter=[f"company:{world.clinic.companies['Lumen']}"])
+
+    page = preview(client, first, reach="all", duration="60")
+
+    assert told(page) == (
+        "What saving will do 3 companies have been asked and have not answered. "
+        "Saving withdraws their 2 requests and asks anew."
+    )
+
+
+def test_a_winner_of_some_of_the_dates_is_said_to_be_one(world: World) -> None:
+    first = accepted(world, repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 5, start_time="11:00")
+
+    page = preview(client, first + 3, reach="following", duration="60")
+    assert "Clearsign has accepted 2 of these dates. Saving takes 2 dates from it" in told(page)
+    page = open_change(client, first + 3, "cancel", "?reach=following")
+    assert "Clearsign has accepted 2 of these dates. It is told at once" in told(page)
+
+
 def test_the_form_of_a_series_offers_each_reach_with_its_number_of_visits(world: World) -> None:
     first = world.book(repeat=WEEKLY_6)
     world.pass_time(days=8)  # the first two are past by then
@@ -37,7 +78,7 @@ def test_the_form_of_a_series_offers_each_reach_with_its_number_of_visits(world:
     assert "This visit" in page
     assert "This and following (3)" in page
     assert "All (4 visits to come)" in page
-    assert "Every week on Tue, 3 times" in page
+    assert "Every week on Tue. Visits that are past stay as they were." in page
 
 
 def test_only_what_changed_applies_to_the_other_visits(world: World) -> None:

@@ -76,7 +76,7 @@ def test_what_is_wrong_about_a_login_is_never_told(world: World) -> None:
     [
         ("", PASSWORD, "Write your e-mail address."),
         ("scheduler@demo.example", "", "Write your password."),
-        ("scheduler@demo.example", "x" * 201, "At most 200 characters."),
+        ("scheduler@demo.example", "x" * 201, "Write at most 200 characters."),
     ],
 )
 def test_what_is_missing_is_said(world: World, email: str, password: str, sentence: str) -> None:
