@@ -8,9 +8,6 @@ from shared.settings import MAIL_ADDRESS
 
 UNREADABLE = "This holds characters that can't be read. Type it again."
 
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that change the direction of writing until further notice: a name with one garbles the line it stands in."""
-
 _PLAIN = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th"} | dict.fromkeys("'’ʼʻ`´", "")
 )
@@ -27,12 +24,9 @@ def tidy(text: str) -> str:
 
 
 def is_readable(text: str) -> bool:
-    """Whether it holds no control characters (but line ends and tabs), none that turn the writing round for all that
-    follows, and no bytes that were not UTF-8."""
+    """Whether it holds no control characters (but line ends and tabs), and no bytes that were not UTF-8."""
     return not any(
-        character in _TURNING
-        or character == "\ufffd"
-        or (unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t")
+        character == "\ufffd" or (unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t")
         for character in text
     )
 

@@ -20,7 +20,7 @@ def test_text_is_tidied_and_nothing_visible_is_nothing(typed: str, kept: str) ->
     assert tidy(typed) == kept
 
 
-@pytest.mark.parametrize("text", ["Nul\0", "Bell\a", "\ufffd", "half \ud800", "\x85", "\u202eRiverside", "A\u2066B"])
+@pytest.mark.parametrize("text", ["Nul\0", "Bell\a", "\ufffd", "half \ud800", "\x85"])
 def test_what_is_no_text_can_not_be_read(text: str) -> None:
     assert not is_readable(text)
 
