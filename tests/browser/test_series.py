@@ -118,7 +118,7 @@ def test_a_recurring_appointment_is_booked_moved_cut_short_and_cancelled(
     # The rest cancelled: from the fourth date on nobody is needed.
     page.goto(f"{site.portal}/visits/4")
     page.get_by_role("link", name="Cancel visit").click()
-    page.get_by_role("link", name=re.compile("This and following")).click()
+    page.get_by_role("button", name=re.compile("This and following")).click()
     expect(page.get_by_text("Clearsign keeps the other 2 dates; room and PIN stay.")).to_be_visible()
     page.get_by_label("Reason").fill("Treatment ends earlier.")
     page.get_by_role("button", name="Cancel 3 visits").click()
