@@ -10,7 +10,8 @@ from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import InputRequired
 
 from portal.access import viewer
-from portal.admin.saving import add_errors, id_of, name_field, theirs
+from portal.admin.saving import add_errors, name_field, theirs
+from portal.fields import id_of
 from shared.actions import SaveOutcome, add_group, change_group, remove_group
 from shared.errors import NotFoundError
 from shared.queries import GroupPage, clinic_languages, group_list, group_page

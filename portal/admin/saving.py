@@ -82,8 +82,3 @@ def theirs(
         Theirs(form[named.get(name, name)].label.text, say(name, getattr(stored, name)))
         for name in changed_fields(stored, wanted)
     )
-
-
-def id_of(text: str) -> int:
-    """The id that a form sent; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

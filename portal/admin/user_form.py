@@ -7,8 +7,8 @@ from wtforms import EmailField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from portal.admin.saving import id_of, name_field
-from portal.fields import clean_text, mail_address, one_line, plain_text
+from portal.admin.saving import name_field
+from portal.fields import clean_text, id_of, mail_address, one_line, plain_text
 from shared.records import UserRecord, stamp_of
 from shared.states import Role
 

@@ -6,8 +6,9 @@ from werkzeug.wrappers import Response
 
 from portal.access import viewer
 from portal.admin.handing_over import handover_page, read_promise
-from portal.admin.saving import Theirs, add_errors, id_of, theirs
+from portal.admin.saving import Theirs, add_errors, theirs
 from portal.admin.user_form import ROLES, DeactivateForm, UserForm, form_for
+from portal.fields import id_of
 from shared.actions import (
     SaveOutcome,
     SaveResult,

@@ -77,19 +77,12 @@ def make_visit(
         appointment_id=appointment.id,
         recurrence_id=recurrence_id,
         occurs_on=slot.occurs_on,
-        provider_id=draft.provider_id,
         created_by_id=by.user_id,
-        patient_name=draft.patient_name,
-        patient_contact=draft.patient_contact,
-        reason=draft.reason,
-        starts_at=slot.starts_at,
-        ends_at=slot.ends_at,
-        duration_minutes=draft.duration_minutes,
         time_zone=time_zone,
-        visit_type=draft.visit_type,
         status=VisitStatus.SCHEDULED,
         created_at=now,
     )
+    fill_visit(visit, draft, slot)
     session.add(visit)
     session.flush()
     record(
@@ -102,6 +95,14 @@ def make_visit(
         moved=(None, visit.status),
     )
     return visit
+
+
+def fill_visit(visit: Visit, draft: VisitDraft, slot: Slot) -> None:
+    """Write the form's values and their place in time into a visit's row."""
+    visit.patient_name, visit.patient_contact, visit.reason = draft.patient_name, draft.patient_contact, draft.reason
+    visit.provider_id, visit.visit_type = draft.provider_id, draft.visit_type
+    visit.duration_minutes = draft.duration_minutes
+    visit.starts_at, visit.ends_at = slot.starts_at, slot.ends_at
 
 
 def ask(session: Session, question: Question, visits: Sequence[Visit], *, by: Actor, now: datetime) -> Request:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.actions._assignments import end_assignment, update_assignment
-from shared.actions._booking import ask, free_pin, make_recurrence, make_visit
+from shared.actions._booking import ask, fill_visit, free_pin, make_recurrence, make_visit
 from shared.actions._moves import close_if_due, lock_invites, lock_request, record_move, settle_invites
 from shared.audit import Actor, AuditEvent, record
 from shared.changes import ChangeKind, ChangePlan, Ending, VisitChange, Wish, plan_change
@@ -108,7 +108,7 @@ def _apply(
     if change.cancelled:
         _cancel(session, visit, plan.wish.reason, by, now)
         return visit
-    _write(visit, change)
+    fill_visit(visit, change.draft, change.slot)
     if recurrence is not None:
         visit.recurrence_id = recurrence.id
     record(
@@ -121,14 +121,6 @@ def _apply(
         fields=change.fields,
     )
     return visit
-
-
-def _write(visit: Visit, change: VisitChange) -> None:
-    draft = change.draft
-    visit.patient_name, visit.patient_contact, visit.reason = draft.patient_name, draft.patient_contact, draft.reason
-    visit.provider_id, visit.visit_type = draft.provider_id, draft.visit_type
-    visit.duration_minutes = draft.duration_minutes
-    visit.starts_at, visit.ends_at = change.slot.starts_at, change.slot.ends_at
 
 
 def _cancel(session: Session, visit: Visit, reason: str, by: Actor, now: datetime) -> None:
