@@ -1,6 +1,7 @@
 """Fixtures of all tests: a database, a world on it, and a clock that stands still until a test moves it."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.databases import POSTGRES_VARIABLE, PostgresTemplate, SqliteTemplate, running_postgres
+from tests.databases import POSTGRES_VARIABLE, PostgresTemplate, SqliteTemplate, quick_disk, running_postgres
 from tests.world import World, build_world
 
 _stack = ExitStack()
@@ -30,8 +31,9 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
-    return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
+def sqlite_template() -> Iterator[SqliteTemplate]:
+    with tempfile.TemporaryDirectory(prefix="dispatch-sqlite-", dir=quick_disk()) as folder:
+        yield SqliteTemplate(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -40,22 +42,22 @@ def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> PostgresTempl
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """A test with this fixture runs on both databases."""
     template = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgres_template")
-    with template.database(tmp_path) as url:
+    with template.database() as url:
         yield url
 
 
 @pytest.fixture
-def world(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
+def world(sqlite_template: SqliteTemplate) -> Iterator[World]:
     """A clinic with its people and companies on SQLite, a real mail server, and a clock of its own."""
-    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path) as built:
+    with sqlite_template.database() as url, build_world(url) as built:
         yield built
 
 
 @pytest.fixture
-def world_on_either(either_database: str, tmp_path: Path) -> Iterator[World]:
+def world_on_either(either_database: str) -> Iterator[World]:
     """The same, on SQLite and on PostgreSQL."""
-    with build_world(either_database, tmp_path) as built:
+    with build_world(either_database) as built:
         yield built

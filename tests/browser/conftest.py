@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -29,16 +28,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Site]:
+def site(sqlite_template: SqliteTemplate) -> Iterator[Site]:
     """Both apps on real ports over one world. Time stands still until a test moves it."""
     ports = {"portal": free_port(), "vendor": free_port()}
     with ExitStack() as stack:
-        url = stack.enter_context(sqlite_template.database(tmp_path))
+        url = stack.enter_context(sqlite_template.database())
         addresses = {
             "PORTAL_URL": f"http://127.0.0.1:{ports['portal']}",
             "VENDOR_PORTAL_URL": f"http://127.0.0.1:{ports['vendor']}",
         }
-        world = stack.enter_context(build_world(url, tmp_path, **addresses))
+        world = stack.enter_context(build_world(url, **addresses))
         stack.enter_context(served(world.portal, ports["portal"]))
         stack.enter_context(served(world.vendor_portal, ports["vendor"]))
         yield Site(world)

@@ -12,7 +12,7 @@ from tests.databases import SqliteTemplate, environ_for
 @pytest.fixture
 def console(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Console]:
     """The command line of an installation that is migrated and holds no clinic, on SQLite."""
-    with sqlite_template.database(tmp_path) as url:
+    with sqlite_template.database() as url:
         yield Console(environ_for(url, tmp_path))
 
 

@@ -1,6 +1,7 @@
 """backup and restore on files: what is refused, what is kept, and that the way back works."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -276,6 +277,7 @@ def test_what_a_killed_process_left_beside_the_database_is_part_of_what_is_kept(
 def test_a_process_that_comes_in_this_very_moment_can_not_write_to_the_old_file(world: World, copy: Path) -> None:
     file = file_of(world)
     world.close()
+    copy = Path(shutil.copy(copy, file.with_name("new.sqlite3")))  # one that can take the file's place in one move
     with ExitStack() as stack:
         with copies._alone_with(file):
             late = stack.enter_context(opened_elsewhere(file))
@@ -391,7 +393,7 @@ def downgrade(console: Console) -> None:
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
 def test_on_postgresql_both_say_what_to_use(postgres_template: PostgresTemplate, tmp_path: Path, command: str) -> None:
-    with postgres_template.database(tmp_path) as url:
+    with postgres_template.database() as url:
         said = Console(environ_for(url, tmp_path)).refuses(command, tmp_path / "copy", code=2)
 
     for tool in ("pg_dump --format=custom", "pg_restore", "pg_basebackup"):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from threading import Barrier
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from sqlalchemy import text as sql
 from shared.actions import AnswerOutcome
 from shared.db import db, reading, transaction
 from shared.models import Mail, Request
+from shared.settings import Settings
 from shared.states import MailState
 from shared.tokens import VerifiedLink
 from shared.web import create_base
@@ -25,12 +27,18 @@ PATIENCE = 20.0
 """Seconds after which racers that have not met are given up."""
 
 
+@lru_cache(maxsize=64)
+def _racer(settings: Settings, _number: int) -> Flask:
+    """An app with an engine of its own, kept for the next race of these settings."""
+    return create_base("racer", settings)
+
+
 class Racers:
     """As many apps as there are deeds to do at once, kept from round to round."""
 
     def __init__(self, world: World, count: int) -> None:
         self._world = world
-        self._apps = [create_base("racer", world.settings) for _ in range(count)]
+        self._apps = [_racer(world.settings, number) for number in range(count)]
         self._threads = ThreadPoolExecutor(count)
 
     def race(self, deeds: Sequence[Callable[[], T]], *, gate: int = 0) -> list[T]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +11,14 @@ from tests.world import World, build_world
 
 
 @pytest.fixture
-def sqlite_world(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
-    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path) as world:
+def sqlite_world(sqlite_template: SqliteTemplate) -> Iterator[World]:
+    with sqlite_template.database() as url, build_world(url) as world:
         yield world
 
 
 @pytest.fixture
-def postgres_world(postgres_template: PostgresTemplate, tmp_path: Path) -> Iterator[World]:
-    with postgres_template.database(tmp_path) as url, build_world(url, tmp_path) as world:
+def postgres_world(postgres_template: PostgresTemplate) -> Iterator[World]:
+    with postgres_template.database() as url, build_world(url) as world:
         yield world
 
 

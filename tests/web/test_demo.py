@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,9 +21,9 @@ EVERY_STATUS = {BadgeKind.PENDING, BadgeKind.ACCEPTED, BadgeKind.NOT_ACCEPTED, B
 BEHIND = EVERY_STATUS - {BadgeKind.PENDING}
 
 
-def empty_world(url: str, folder: Path) -> Iterator[World]:
+def empty_world(url: str) -> Iterator[World]:
     """A world without a clinic, into which the demo is loaded."""
-    with build_world(url, folder) as world:
+    with build_world(url) as world:
         with world.jobs.app_context(), transaction() as session:
             for table in ("hunt_group_member", "hunt_group", "company_language", "company_address", "company"):
                 session.connection().exec_driver_sql(f"delete from {table}")
@@ -39,16 +38,15 @@ def load(world: World) -> bool:
 
 
 @pytest.fixture
-def empty(either_database: str, tmp_path: Path) -> Iterator[World]:
-    yield from empty_world(either_database, tmp_path)
+def empty(either_database: str) -> Iterator[World]:
+    yield from empty_world(either_database)
 
 
 @pytest.fixture(scope="module")
-def loaded(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def loaded(sqlite_template: SqliteTemplate) -> Iterator[World]:
     """The demo as it is right after it was loaded. Tests change nothing in it."""
-    folder = tmp_path_factory.mktemp("demo")
-    with sqlite_template.database(folder) as url:
-        for world in empty_world(url, folder):
+    with sqlite_template.database() as url:
+        for world in empty_world(url):
             assert load(world)
             yield world
 
@@ -88,10 +86,10 @@ def test_a_database_with_any_clinic_is_left_alone(world: World) -> None:
     ids=lambda start: f"{start:%a-%d-%b-%H%M}",
 )
 def test_whenever_it_is_loaded_every_status_is_there_ahead_and_behind(
-    sqlite_template: SqliteTemplate, tmp_path: Path, start: datetime
+    sqlite_template: SqliteTemplate, start: datetime
 ) -> None:
-    with sqlite_template.database(tmp_path) as url:
-        for world in empty_world(url, tmp_path):
+    with sqlite_template.database() as url:
+        for world in empty_world(url):
             world.now = start
             assert load(world)
             with world.jobs.app_context(), reading() as session:

@@ -109,9 +109,8 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    folder = tmp_path_factory.mktemp("hostile")
-    with sqlite_template.database(folder) as url, build_world(url, folder) as world:
+def target(sqlite_template: SqliteTemplate) -> Iterator[Target]:
+    with sqlite_template.database() as url, build_world(url) as world:
         visit = world.book(ask=["Clearsign", "Northlight"])
         world.tick()
         found = Target(world, visit, world.open_mail(to="Clearsign").link("accept").split("/")[2], world.vendor, "")

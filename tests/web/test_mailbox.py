@@ -3,7 +3,6 @@
 import mailbox
 import os
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -37,8 +36,8 @@ def client_of(world: World) -> FlaskClient:
     return world.portal.test_client()
 
 
-def test_without_the_setting_there_is_no_mailbox(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
-    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path, DEV_MAILBOX="0") as world:
+def test_without_the_setting_there_is_no_mailbox(sqlite_template: SqliteTemplate) -> None:
+    with sqlite_template.database() as url, build_world(url, DEV_MAILBOX="0") as world:
         drop(world, message("Secret"))
         for path in ("/dev/mailbox", "/dev/mailbox/x"):
             assert client_of(world).get(path).status_code == 404

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
@@ -24,7 +23,7 @@ INSTANT = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def met(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
+def met(sqlite_template: SqliteTemplate) -> Iterator[World]:
     """A world with a meeting server that signs and asks."""
     environ = {
         "MEETING_URL": "https://meet.example",
@@ -33,7 +32,7 @@ def met(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[World]:
         "CONFERENCE_MAPPER_SECRET": SECRET,
         "CONFERENCE_DOMAIN": "conference.meet.example",
     }
-    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path, **environ) as world:
+    with sqlite_template.database() as url, build_world(url, **environ) as world:
         yield checked(world)
 
 
@@ -312,8 +311,8 @@ def test_in_development_the_room_is_a_page_of_our_own(world: World) -> None:
     assert room_of(world) in words(page)
 
 
-def test_outside_development_there_is_no_such_page(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
+def test_outside_development_there_is_no_such_page(sqlite_template: SqliteTemplate) -> None:
     environ = {"DEVELOPMENT": "0", "MEETING_URL": "https://meet.example", "MAIL_SENDER": "dispatch@dispatch.example"}
-    with sqlite_template.database(tmp_path) as url, build_world(url, tmp_path, **environ) as world:
+    with sqlite_template.database() as url, build_world(url, **environ) as world:
         assert world.vendor.get("/dev/room/x").status_code == 404
         assert world.portal.test_client().get("/dev/mailbox").status_code == 404
