@@ -16,7 +16,7 @@ from portal.live import watch
 from portal.paging import page_number, page_problem
 from portal.period import PeriodForm
 from shared import times
-from shared.queries import SearchChoices, VisitSearch, search_choices, search_visits
+from shared.queries import SearchChoices, SearchPage, VisitSearch, search_choices, search_visits
 from shared.queries.forms import Option
 from shared.states import BADGE_WORDS, BadgeKind
 from shared.texts import folded
@@ -150,10 +150,27 @@ def _answer(form: SearchForm, sent: Mapping[str, str]) -> Response:
     person, asked = viewer(), sent.get("page", "")
     found = search_visits(person.scope, form.wanted(person.time_zone), page_number(asked), now=request_now())
     problem = page_problem(asked, found.place)
-    return _page(form, found=found, problem=problem, status=422 if problem else 200, watch=watch(found.visits))
+    return _page(
+        form,
+        found=found,
+        earlier=_earlier(form, found, person.time_zone),
+        problem=problem,
+        status=422 if problem else 200,
+        watch=watch(found.visits),
+    )
 
 
-def _page(form: SearchForm, *, status: int = 200, found: Any = None, problem: str = "", watch: Any = None) -> Response:
+def _earlier(form: SearchForm, found: SearchPage, zone: str) -> dict[str, Any] | None:
+    """The search that goes on where the last page of one with too many visits ends; its last day is shown again."""
+    if not found.has_earlier or found.place.number < found.place.pages:
+        return None
+    last_day = times.day_of(found.visits[-1].starts_at, zone)
+    return None if last_day == form.until.data else form.shareable | {"to": last_day.isoformat()}
+
+
+def _page(
+    form: SearchForm, *, status: int = 200, found: Any = None, earlier: Any = None, problem: str = "", watch: Any = None
+) -> Response:
     return page(
         "schedule/search.html",
         status=status,
@@ -161,6 +178,7 @@ def _page(form: SearchForm, *, status: int = 200, found: Any = None, problem: st
         choices=form.choices,
         statuses=STATUSES,
         found=found,
+        earlier=earlier,
         problem=problem,
         watch=watch,
         now=request_now(),

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from portal.search import PATIENT_IN_ADDRESS
 from shared.models import Request, User, Visit
+from shared.queries import search
 from shared.queries.search import PAGE_SIZE
 from shared.rules import badge_kind
 from shared.states import BADGE_WORDS, BadgeKind, RequestState, Role, VisitStatus
@@ -276,6 +277,61 @@ def test_what_is_found_comes_in_pages_and_is_counted(world_on_either: World) -> 
         assert f"Page {number} of 3" in words(page)
         seen += found(page)
     assert seen == visits[::-1]
+
+
+@pytest.fixture
+def few_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many and no more, on two pages."""
+    monkeypatch.setattr(search, "MOST_FOUND", PAGE_SIZE + 5)
+    return search.MOST_FOUND
+
+
+def test_behind_the_last_page_of_too_many_visits_the_earlier_ones_go_on(
+    world_on_either: World, few_are_looked_for: int
+) -> None:
+    world = world_on_either
+    visits = [world.book(day=TOMORROW + timedelta(days=day)) for day in range(few_are_looked_for + 10)]
+    client = world.login()
+
+    first = client.get(SEARCH, query_string={"status": "none"})
+    last = client.get(SEARCH, query_string={"status": "none", "page": 2})
+    way = soup_of(last).find("a", string="Earlier visits")
+    assert isinstance(way, Tag)
+    earlier = client.get(str(way["href"]))
+
+    assert f"1–{PAGE_SIZE} of the latest {few_are_looked_for} visits" in words(first)
+    assert "Earlier visits" not in words(first)
+    assert dict(parse_qsl(urlsplit(str(way["href"])).query)) == {"status": "none", "to": str(TOMORROW + timedelta(10))}
+    assert found(first) + found(last) == visits[:9:-1]
+    assert found(earlier) == visits[10::-1]  # the day where the last page ended is shown again
+    assert "Earlier visits" not in words(earlier)
+
+
+def test_the_earlier_visits_of_a_patient_are_posted_for(world: World, few_are_looked_for: int) -> None:
+    visits = [
+        world.book(patient_name="Quentin Marker", day=TOMORROW + timedelta(days=day))
+        for day in range(few_are_looked_for + 3)
+    ]
+    client = world.login()
+    first = send(client, {"patient": "quentin", "from": str(TOMORROW)})
+    data = {str(field["name"]): str(field["value"]) for field in pages_form(first).find_all("input")}
+    last = client.post(SEARCH, data=data | {"page": "2"})
+
+    button = soup_of(last).find("button", string="Earlier visits")
+    assert isinstance(button, Tag)
+    assert isinstance(button.parent, Tag)
+    posted = {str(field["name"]): str(field["value"]) for field in button.parent.find_all("input")}
+    assert found(client.post(SEARCH, data=posted)) == visits[3::-1]
+    assert [address for address in addresses(last) if "uentin" in address] == []
+
+
+def test_a_day_with_too_many_visits_leads_nowhere_but_says_so(world: World, few_are_looked_for: int) -> None:
+    for _ in range(few_are_looked_for + 1):
+        world.book()
+    page = world.login().get(SEARCH, query_string={"status": "none", "to": str(TOMORROW), "page": 2})
+
+    assert f"of the latest {few_are_looked_for} visits" in words(page)
+    assert "Earlier visits" not in words(page)
 
 
 def test_visits_at_one_instant_stand_on_one_page_each(world_on_either: World) -> None:
