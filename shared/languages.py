@@ -12,6 +12,40 @@ _YEARS = re.compile(r" \([^)]*\d[^)]*\)")
 """The standard tells Modern Greek (1453-) from the older one by years, which no clinic wants to read."""
 
 
+_ALSO_CALLED = {
+    "ase": ("ASL",),
+    "asf": ("Auslan",),
+    "bfi": ("BSL",),
+    "bn": ("Bangla",),
+    "ckb": ("Sorani Kurdish",),
+    "cmn": ("Putonghua",),
+    "fa": ("Farsi",),
+    "ga": ("Irish Gaelic",),
+    "gil": ("Kiribati",),
+    "hr": ("Serbo-Croatian",),
+    "ht": ("Haitian Creole", "Kreyòl"),
+    "ilo": ("Ilocano",),
+    "kea": ("Cape Verdean Creole",),
+    "km": ("Cambodian",),
+    "kmr": ("Kurmanji Kurdish",),
+    "ksw": ("Karen",),
+    "lo": ("Laotian",),
+    "mfs": ("LSM",),
+    "mww": ("White Hmong",),
+    "my": ("Myanmar",),
+    "nan": ("Taiwanese", "Hokkien"),
+    "pes": ("Farsi of Iran",),
+    "prs": ("Farsi of Afghanistan",),
+    "ps": ("Pashtu",),
+    "pt": ("Brazilian Portuguese",),
+    "quc": ("Quiche",),
+    "ti": ("Tigrigna",),
+    "wuu": ("Shanghainese",),
+    "yue": ("Cantonese",),
+}
+"""Names that people in clinics type and the standard does not know, by tag."""
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """A language of the standard. ``tag`` has two letters where such a tag exists, three where not."""
@@ -37,11 +71,13 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A language as search compares it: its tags, and its names without accents and capitals."""
+    """A language as search compares it: its tags, its names without accents and capitals, and the common ones of
+    these."""
 
     language: Language
     tags: tuple[str, ...]
     names: tuple[str, ...]
+    common: tuple[str, ...]
 
 
 def find(text: str, *, at_most: int = 20) -> Findings:
@@ -68,18 +104,21 @@ def _initials(name: str) -> str:
 
 
 def _rank(entry: _Entry, wanted: str) -> int | None:
-    """How near an entry is, 0 the nearest; None for no match. Its own name counts before its other names."""
-    if wanted in entry.tags or wanted == entry.names[0]:
+    """How near an entry is, 0 the nearest; None for no match. What it is commonly called counts before its other names,
+    and before tags: BSL is British Sign Language and not Basa-Gumna."""
+    if wanted in entry.common:
         return 0
-    if entry.names[0].startswith(wanted):
+    if wanted in entry.tags:
         return 1
-    if wanted in entry.names[1:] or wanted == _initials(entry.language.name).casefold():
+    if any(name.startswith(wanted) for name in entry.common):
         return 2
+    if wanted in entry.names or wanted == _initials(entry.language.name).casefold():
+        return 3
     words = wanted.split()
     fits = [all(any(part.startswith(word) for part in name.split()) for word in words) for name in entry.names]
     if not any(fits):
         return None
-    return 3 if fits[0] else 4
+    return 4 if fits[0] else 5
 
 
 @cache
@@ -92,10 +131,13 @@ def _entries() -> tuple[_Entry, ...]:
     for row in ALL_LANGUAGES:
         if row.status != "A" or row.scope == "S":
             continue
-        others = tuple(dict.fromkeys(name.print for name in row.other_names or () if name.print != row.name))
-        language = Language(row.part1 or row.part3, _YEARS.sub("", row.name), others)
+        tag = row.part1 or row.part3
+        common = _ALSO_CALLED.get(tag, ())
+        standard = (name.print for name in row.other_names or () if name.print != row.name)
+        language = Language(tag, _YEARS.sub("", row.name), tuple(dict.fromkeys((*common, *standard))))
         tags = tuple(tag for tag in (row.part1, row.part3) if tag)
-        found.append(_Entry(language, tags, tuple(folded(name) for name in (language.name, *others))))
+        names = tuple(folded(name) for name in (language.name, *language.other_names))
+        found.append(_Entry(language, tags, names, (names[0], *map(folded, common))))
     return tuple(found)
 
 

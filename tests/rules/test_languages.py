@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.languages import SHORT_NAME_MAX, find, language_of
+from shared.languages import _ALSO_CALLED, SHORT_NAME_MAX, find, language_of
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,13 @@ from shared.languages import SHORT_NAME_MAX, find, language_of
         ("pilipino", "fil"),
         ("hmong do", "hmv"),
         ("yue", "yue"),
+        ("cantonese", "yue"),
+        ("Farsi", "fa"),
+        ("kreyol", "ht"),
+        ("cambodian", "km"),
+        ("kurdish sorani", "ckb"),
+        ("ASL", "ase"),
+        ("bsl", "bfi"),
     ],
 )
 def test_the_nearest_language_stands_first(typed: str, first: str) -> None:
@@ -39,9 +46,15 @@ def test_what_names_no_language_is_none(tag: str) -> None:
 
 
 def test_the_letters_of_a_sign_language_find_it() -> None:
-    found = find("asl")
+    found = find("nzsl")
 
-    assert "ase" in {language.tag for language in found.languages}
+    assert found.languages[0].tag == "nzs"
+
+
+def test_every_common_name_is_one_of_a_language_and_finds_it() -> None:
+    for tag, names in _ALSO_CALLED.items():
+        for name in names:
+            assert tag in {language.tag for language in find(name).languages[:3]}, name
 
 
 def test_more_than_fits_is_counted() -> None:
