@@ -5,6 +5,7 @@ from flask import Flask
 from portal import access, auth, board, changes, dev, live, passwords, schedule, search, visits
 from portal.admin import companies, groups, languages, trail, users
 from portal.admin import settings as clinic_settings
+from portal.drafts import author_token
 from shared.settings import Settings
 from shared.web import create_base
 
@@ -16,6 +17,7 @@ def create_portal(settings: Settings) -> Flask:
     app.config["WTF_CSRF_SSL_STRICT"] = False  # it wants a Referer, which our own Referrer-Policy keeps back
     access.guard(app)
     auth.prepare(app)
+    app.jinja_env.globals["author_token"] = author_token
     administration = (clinic_settings, languages, companies, groups, users, trail)
     for module in (auth, passwords, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)

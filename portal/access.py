@@ -102,7 +102,7 @@ NO_ACTIVITY = frozenset({"live.poll", "visits.show_interpreter"})
 RELOADED = frozenset({"schedule.dashboard", "schedule.calendar", "board.show"})
 """Pages that reload parts of themselves when a badge turned: as a fragment no activity either."""
 
-DRAFTS = frozenset(
+VISIT_FORMS = frozenset(
     {
         "visits.preview",
         "visits.create",
@@ -113,6 +113,19 @@ DRAFTS = frozenset(
         "changes.confirm_cancel",
     }
 )
+ADMIN_FORMS = frozenset(
+    {
+        "settings.save",
+        "languages.save",
+        "companies.add",
+        "companies.save",
+        "groups.add",
+        "groups.save",
+        "users.invite",
+        "users.save",
+    }
+)
+DRAFTS = VISIT_FORMS | ADMIN_FORMS
 """Endpoints whose filled-in form survives a lost login."""
 
 TOUCH_EVERY = timedelta(seconds=30)

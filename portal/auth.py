@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
 from portal.access import DRAFTS
-from portal.drafts import open_draft, posted_author
+from portal.drafts import Draft, open_draft, posted_author
 from portal.login_form import LoginForm
 from portal.restored import restored_page
 from shared.actions import log_in, log_out
@@ -45,9 +45,9 @@ def prepare(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> Response:
-        """A visit form that was opened under an earlier login comes back filled in, to be sent again."""
+        """A form that was opened under an earlier login comes back filled in, to be sent again."""
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
-            return restored_page(current_user.viewer, request.form, status=400)
+            return restored_page(current_user.viewer, Draft(request.path, request.form), status=400)
         if request.endpoint == "auth.submit_login":
             return _login_again()
         return error_page(

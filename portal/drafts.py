@@ -1,8 +1,9 @@
-"""A filled-in visit form that meets a lost login: sealed into the login page, opened for the same user only.
+"""A filled-in form that meets a lost login: sealed into the login page, opened for the same user only.
 
 Nothing is stored on the server; what is in the page can be read by nobody, not even on a shared computer.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Response, request
@@ -14,8 +15,16 @@ from shared.web import page, request_now, services
 KEPT_FOR = timedelta(hours=12)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A filled-in form: its values, and the path that it was sent to."""
+
+    path: str
+    values: MultiDict[str, str]
+
+
 def author_token(user_id: int) -> str:
-    """Goes with every visit form, so that its author is known even when the browser has lost the login's cookie."""
+    """Goes with every form that is kept: its author is known even when the browser has lost the login's cookie."""
     return services().tokens.sign("author", user_id)
 
 
@@ -33,13 +42,14 @@ def lost_login_page() -> Response:
         pairs = [
             [name, value] for name, value in request.form.items(multi=True) if name not in {"csrf_token", "author"}
         ]
-        draft = services().tokens.seal([author, pairs], now=request_now())
+        draft = services().tokens.seal([author, pairs, request.path], now=request_now())
     return page("login.html", status=401, form=LoginForm(formdata=None), draft=draft, next="", problem="")
 
 
-def open_draft(token: str, user_id: int) -> MultiDict[str, str] | None:
+def open_draft(token: str, user_id: int) -> Draft | None:
     """The sealed form, if it is this user's and not older than twelve hours."""
     value = services().tokens.unseal(token, max_age=KEPT_FOR, now=request_now()) if token else None
     if not isinstance(value, list) or value[0] != user_id:
         return None
-    return MultiDict((str(name), str(text)) for name, text in value[1])
+    _author, pairs, path = value
+    return Draft(str(path), MultiDict((str(name), str(text)) for name, text in pairs))

@@ -4,13 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, HiddenField, SelectMultipleField, TextAreaField
 from wtforms.validators import DataRequired, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import ZoneField, add_errors, name_field, phone_field, theirs
+from portal.admin.saving import AdminForm, ZoneField, add_errors, name_field, phone_field, theirs
 from portal.fields import clean_text, plain_text
 from shared.actions import SaveOutcome, accredit_company, add_company, change_company
 from shared.queries import CompanyPage, clinic_languages, company_list, company_page
@@ -23,7 +22,7 @@ bp = Blueprint("companies", __name__, url_prefix="/admin/companies")
 MOST_ADDRESSES = 10
 
 
-class CompanyForm(FlaskForm):
+class CompanyForm(AdminForm):
     """A company. ``works_again`` are addresses that came back and are to be tried anew."""
 
     stamp = HiddenField()

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, SelectMultipleField
 from wtforms.validators import InputRequired
 
 from portal.access import viewer
-from portal.admin.saving import add_errors, name_field, theirs
+from portal.admin.saving import AdminForm, add_errors, name_field, theirs
 from portal.fields import id_of
 from shared.actions import SaveOutcome, add_group, change_group, remove_group
 from shared.errors import NotFoundError
@@ -25,7 +24,7 @@ GONE = (
 )
 
 
-class NewGroupForm(FlaskForm):
+class NewGroupForm(AdminForm):
     """A new group. Its companies are chosen next, among those that interpret the language."""
 
     name = name_field("Name", "Write the group's name.")
@@ -34,7 +33,7 @@ class NewGroupForm(FlaskForm):
     )
 
 
-class GroupForm(FlaskForm):
+class GroupForm(AdminForm):
     """A group. ``companies`` are ids in the group's order; ``more`` is one that the Add button puts at the end."""
 
     stamp = HiddenField()

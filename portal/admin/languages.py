@@ -3,12 +3,11 @@
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
 
 from portal.access import viewer
-from portal.admin.saving import add_errors, name_field, theirs
+from portal.admin.saving import AdminForm, add_errors, name_field, theirs
 from shared.actions import SaveOutcome, add_language, change_language, remove_language
 from shared.queries import LanguagePage, language_list, language_page
 from shared.records import LanguageRecord
@@ -20,7 +19,7 @@ bp = Blueprint("languages", __name__, url_prefix="/admin/languages")
 LONGEST_SEARCH = 100
 
 
-class LanguageForm(FlaskForm):
+class LanguageForm(AdminForm):
     """What the clinic calls a language."""
 
     stamp = HiddenField()

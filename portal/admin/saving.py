@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import g
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
@@ -12,6 +13,22 @@ from wtforms.validators import DataRequired, Length, ValidationError
 from portal.fields import clean_text, one_line, phone_number, plain_text
 from shared import times
 from shared.records import Record, changed_fields
+
+
+class AdminForm(FlaskForm):
+    """A form that is shown again, and not saved, where it waited for a lost login (``portal.restored``)."""
+
+    class Meta(FlaskForm.Meta):
+        """Where the values of a form come from."""
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """What was sent now, or what waited."""
+            sent = super().wrap_formdata(form, formdata)
+            return sent if sent is None else g.get("waiting", sent)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether it can be saved."""
+        return "waiting" not in g and super().validate(extra_validators)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
-from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, EmailField, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import ZoneField, name_field, phone_field, theirs
+from portal.admin.saving import AdminForm, ZoneField, name_field, phone_field, theirs
 from portal.fields import clean_text, mail_address, plain_text
 from shared.actions import SaveOutcome, change_settings
 from shared.queries import SettingsPage, settings_page
@@ -23,7 +22,7 @@ SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
 LONGEST_SECONDS = 30 * SECONDS["days"]
 
 
-class SettingsForm(FlaskForm):
+class SettingsForm(AdminForm):
     """The settings. ``stamp`` tells what they were when the form was opened."""
 
     stamp = HiddenField()

@@ -7,7 +7,7 @@ from wtforms import EmailField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from portal.admin.saving import name_field
+from portal.admin.saving import AdminForm, name_field
 from portal.fields import clean_text, id_of, mail_address, one_line, plain_text
 from shared.records import UserRecord, stamp_of
 from shared.states import Role
@@ -20,7 +20,7 @@ ROLES = {
 }
 
 
-class UserForm(FlaskForm):
+class UserForm(AdminForm):
     """Name, address and role. Who may have an address, and who may leave a role, is checked by the actions."""
 
     stamp = HiddenField()

@@ -1,6 +1,6 @@
 """The clinic's people: invite, change, deactivate."""
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, g, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
@@ -159,7 +159,7 @@ def _posted_form(details: UserDetails) -> UserForm:
     """The form as it was sent; the address of somebody who has a password is no part of it."""
     if details.row.state is UserState.INVITED:
         return UserForm()
-    data = MultiDict(request.form)
+    data = MultiDict(g.get("waiting", request.form))
     data["email"] = details.row.email
     return UserForm(formdata=data)
 
