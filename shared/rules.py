@@ -91,9 +91,14 @@ class InviteCase(StrEnum):
     OPEN = "open"
 
 
-def invite_case(state: RequestState, answer: Answer | None, deadline: datetime, *, now: datetime) -> InviteCase:
-    """What this company is shown now, for GET and POST alike: the first row that matches."""
-    if state in WITHDRAWN_STATES:
+def invite_case(
+    state: RequestState, answer: Answer | None, deadline: datetime, *, removed: bool = False, now: datetime
+) -> InviteCase:
+    """What this company is shown now, for GET and POST alike: the first row that matches.
+
+    ``removed``: the link is of an address that the company has removed; whoever reads there is told nothing.
+    """
+    if removed or state in WITHDRAWN_STATES:
         return InviteCase.WITHDRAWN
     if state is RequestState.ACCEPTED:
         return InviteCase.WON if answer is Answer.ACCEPTED else InviteCase.ASSIGNED_ELSEWHERE

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.actions._moves import addresses_of, lock_request
+from shared.actions._moves import addresses_of, current_addresses_of, lock_request
 from shared.audit import Actor, AuditEvent, record
 from shared.models import Invite, InviteAddress, Mail, Request, RequestVisit, User, Visit
 from shared.states import Answer, MailEvent, MailKind, MailState, RequestState
@@ -56,7 +56,7 @@ def update_assignment(session: Session, request: Request, *, by: Actor, fields: 
         return
     winner.calendar_sequence += 1
     session.flush()
-    for address in addresses_of(session, winner.id):
+    for address in current_addresses_of(session, winner.id):
         if any(_has_left(mail) for mail in _telling(session, address)):
             event = str(winner.calendar_sequence)
             outbox.queue_to_company(session, MailKind.UPDATED, request, [address], event=event, now=now)

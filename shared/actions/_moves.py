@@ -231,10 +231,15 @@ def _tell_of_earlier(session: Session, request: Request, dropped: Mail, now: dat
 
 
 def addresses_of(session: Session, invite_id: int) -> list[InviteAddress]:
-    """An invite's addresses, in the order they were asked."""
+    """An invite's addresses, in the order they were asked; those too that the company has removed."""
     return list(
         session.scalars(select(InviteAddress).where(InviteAddress.invite_id == invite_id).order_by(InviteAddress.id))
     )
+
+
+def current_addresses_of(session: Session, invite_id: int) -> list[InviteAddress]:
+    """Those that still are the company's: who may learn the way into a meeting."""
+    return [address for address in addresses_of(session, invite_id) if not address.is_removed]
 
 
 def invite_of_link(session: Session, public_id: str) -> tuple[Invite, InviteAddress]:

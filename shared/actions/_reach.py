@@ -54,16 +54,17 @@ def tell_address(session: Session, request: Request, invite: Invite, address: Co
 def forget_addresses(
     session: Session, request: Request, invite: Invite, emails: Sequence[str], *, now: datetime
 ) -> None:
-    """Addresses were removed from the company: an invite that has not left for them does not leave any more."""
-    if request.state is not RequestState.PENDING:
-        return
+    """Addresses were removed from the company: an invite that has not left for them does not leave any more, nor what
+    would tell them the way into the meeting."""
     for address in session.scalars(
         select(InviteAddress)
         .where(InviteAddress.invite_id == invite.id, InviteAddress.email.in_(emails))
         .order_by(InviteAddress.id)
     ).all():
-        outbox.take_back(session, MailKind.INVITE, address, now=now)
-    close_if_nobody_left(session, request, now=now)
+        for kind in (MailKind.INVITE, MailKind.CONFIRMATION, MailKind.UPDATED):
+            outbox.take_back(session, kind, address, now=now)
+    if request.state is RequestState.PENDING:
+        close_if_nobody_left(session, request, now=now)
 
 
 def _kind_due(request: Request, invite: Invite) -> MailKind | None:

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from shared import outbox
 from shared.actions._moves import (
-    addresses_of,
     close_if_due,
     close_if_nobody_left,
+    current_addresses_of,
     invite_of_link,
     lock_invites,
     lock_request,
@@ -41,8 +41,7 @@ def accept_invite(link: VerifiedLink, *, responder: str, now: datetime) -> Answe
     Raises NotFoundError when the link leads nowhere.
     """
     with transaction() as session:
-        invite, request = _lock(session, link, now)
-        case = invite_case(request.state, invite.answer, request.deadline, now=now)
+        invite, request, case = _lock(session, link, now)
         if case is InviteCase.WON:
             return AnswerOutcome.REPEATED
         if case is not InviteCase.OPEN or not win(session, request, now=now):
@@ -51,7 +50,8 @@ def accept_invite(link: VerifiedLink, *, responder: str, now: datetime) -> Answe
         record_move(session, request, RequestState.PENDING, by=Actor(invite_id=invite.id), now=now)
         session.flush()
         settle_invites(session, request, now=now)
-        outbox.queue_to_company(session, MailKind.CONFIRMATION, request, addresses_of(session, invite.id), now=now)
+        told = current_addresses_of(session, invite.id)
+        outbox.queue_to_company(session, MailKind.CONFIRMATION, request, told, now=now)
         outbox.queue_to_clinic(session, MailKind.CLINIC_ACCEPTED, request, invite_id=invite.id, now=now)
         return AnswerOutcome.TAKEN
 
@@ -62,8 +62,7 @@ def decline_invite(link: VerifiedLink, *, responder: str, now: datetime) -> Answ
     Locks like accept_invite; recounted under the lock, so two last declines at once can't leave it pending.
     """
     with transaction() as session:
-        invite, request = _lock(session, link, now)
-        case = invite_case(request.state, invite.answer, request.deadline, now=now)
+        invite, request, case = _lock(session, link, now)
         if case is InviteCase.DECLINED:
             return AnswerOutcome.REPEATED
         if case is not InviteCase.OPEN:
@@ -76,10 +75,10 @@ def decline_invite(link: VerifiedLink, *, responder: str, now: datetime) -> Answ
 def give_decline_reason(link: VerifiedLink, *, reason: str, now: datetime) -> bool:
     """Add why a company declined. Counts once, and only from a company that declined; False otherwise."""
     with transaction() as session:
-        invite, _address = invite_of_link(session, link.public_id)
+        invite, address = invite_of_link(session, link.public_id)
         request = lock_request(session, invite.request_id)
         session.refresh(invite)
-        if invite.answer is not Answer.DECLINED or invite.decline_reason:
+        if address.is_removed or invite.answer is not Answer.DECLINED or invite.decline_reason:
             return False
         invite.decline_reason = reason
         record(
@@ -107,10 +106,13 @@ def note_opening(link: VerifiedLink, *, now: datetime) -> None:
             session.add(InviteOpening(invite_address_id=address.id, opened_at=now))
 
 
-def _lock(session: Session, link: VerifiedLink, now: datetime) -> tuple[Invite, Request]:
-    """Lock the request and its invites, closing the request first if its deadline has come."""
-    invite, _address = invite_of_link(session, link.public_id)
+def _lock(session: Session, link: VerifiedLink, now: datetime) -> tuple[Invite, Request, InviteCase]:
+    """Lock the request and its invites, closing the request first if its deadline has come; and what the link is then
+    good for. The address is looked at under the lock, which whoever removes it holds."""
+    invite, address = invite_of_link(session, link.public_id)
     request = lock_request(session, invite.request_id)
     lock_invites(session, request.id)
     close_if_due(session, request, now=now)
-    return invite, request
+    session.refresh(address)
+    case = invite_case(request.state, invite.answer, request.deadline, removed=address.is_removed, now=now)
+    return invite, request, case

@@ -90,7 +90,11 @@ class Invite(Base):
 
 
 class InviteAddress(Base):
-    """One dispatch address of an invite, with a link of its own. ``link_id`` is public; the signature is the secret."""
+    """One dispatch address of an invite, with a link of its own. ``link_id`` is public; the signature is the secret.
+
+    Without ``company_address_id`` the company has removed the address: its link is dead, and it is told nothing more
+    than that what it was told is over.
+    """
 
     __tablename__ = "invite_address"
     __table_args__ = (UniqueConstraint("link_id"), UniqueConstraint("invite_id", "email"))
@@ -100,6 +104,11 @@ class InviteAddress(Base):
     company_address_id: Mapped[int | None] = mapped_column(ForeignKey("company_address.id", ondelete="SET NULL"))
     email: Mapped[str] = mapped_column(text(254))
     link_id: Mapped[str] = mapped_column(text(20))
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the company has removed it: perhaps a slip, and a stranger reads there."""
+        return self.company_address_id is None
 
 
 class InviteOpening(Base):

@@ -72,8 +72,8 @@ def invite_page(link: VerifiedLink, *, now: datetime) -> InvitePage | None:
 
 def _page(session: Session, row: Any, now: datetime) -> InvitePage:
     """The page of a row; guest link, dial-in and PIN only for who holds something still to come."""
-    invite, _address, request, company, clinic, appointment, opening = row
-    case = invite_case(request.state, invite.answer, request.deadline, now=now)
+    invite, address, request, company, clinic, appointment, opening = row
+    case = invite_case(request.state, invite.answer, request.deadline, removed=address.is_removed, now=now)
     offer = offer_visits(session, request.id)
     if case is InviteCase.WON and has_nothing_to_come(offer):
         case = InviteCase.WITHDRAWN

@@ -15,15 +15,17 @@ from shared.actions import (
     accredit_company,
     add_company,
     change_company,
+    change_settings,
 )
 from shared.actions._moves import lock_request
 from shared.audit import AuditEvent
 from shared.db import transaction
 from shared.errors import DomainError, NotFoundError
-from shared.queries import CompanyPage, company_page
+from shared.queries import CompanyPage, company_page, invite_page, settings_page
 from shared.records import CompanyRecord
-from shared.rules import Scope
+from shared.rules import InviteCase, Scope
 from shared.states import MailKind, MailState, RequestState, Role
+from tests.actions.changing import cancel
 from tests.actions.desk import address_of, mail_states, snapshot, state_of
 from tests.faults.racing import PATIENCE, racers
 from tests.world import ZONE, World
@@ -390,3 +392,53 @@ def test_a_corrected_address_and_an_acceptance_at_the_same_instant_lose_nothing(
             told = {mail.kind for mail in world.outbox() if mail.recipient == new and mail.request_id == request_id}
             assert (MailKind.CONFIRMATION in told) == (outcomes[1] is AnswerOutcome.TAKEN), outcomes
             save(world, addresses=(OLD,))
+
+
+def test_a_removed_address_learns_nothing_of_the_meeting_and_its_link_is_dead(world_on_either: World) -> None:
+    world = world_on_either
+    save(world, addresses=(OLD, NEW))
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    world.tick()
+    removed, kept = world.link(visit, "Clearsign", email=NEW), world.link(visit, "Clearsign", email=OLD)
+    save(world, addresses=(OLD,))
+
+    with world.jobs.app_context():
+        assert accept_invite(removed, responder="A stranger", now=world.now) is AnswerOutcome.REFUSED
+        page = invite_page(removed, now=world.now)
+        assert page is not None
+        assert page.case is InviteCase.WITHDRAWN
+        assert accept_invite(kept, responder="T. Boyle", now=world.now) is AnswerOutcome.TAKEN
+        page = invite_page(removed, now=world.now)
+        assert page is not None
+        assert (page.case, page.pin, page.guest_id) == (InviteCase.WITHDRAWN, "", "")
+    world.tick()
+
+    assert recipients(world, MailKind.CONFIRMATION) == [OLD]
+
+
+def test_what_has_not_left_for_a_winners_removed_address_stays_here_and_it_is_told_of_the_end_only(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    save(world, addresses=(OLD, NEW, "night@clearsign.example"))
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+    assert world.accept(visit, "Clearsign", email=OLD) is AnswerOutcome.TAKEN
+    save(world, addresses=(OLD, NEW))
+    world.tick()
+    assert sorted(str(mail.message["To"]) for mail in world.mails(to="night@clearsign.example")) == [
+        "night@clearsign.example"  # the invite, which had left before
+    ]
+    save(world, addresses=(OLD,))
+
+    with world.jobs.app_context():
+        record = settings_page(admin(world), now=world.now)
+        change_settings(
+            admin(world), replace(record.record, dial_in_number="+1 555 0111"), stamp=record.stamp, now=world.now
+        )
+    world.tick()
+    assert recipients(world, MailKind.UPDATED) == [OLD]
+
+    cancel(world, visit)
+    world.tick()
+    assert sorted(recipients(world, MailKind.CANCELLATION)) == [OLD, NEW]
