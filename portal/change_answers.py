@@ -10,7 +10,7 @@ from portal.change_pages import cancel_conflict_page, cancel_page, conflict_page
 from portal.change_words import winners
 from shared.actions import ChangeOutcome, ChangePromise, ChangeResult
 from shared.changes import ChangePlan, Wish
-from shared.queries import ChangeForm, Viewer, change_form, plan_of_change
+from shared.queries import ChangeForm, Viewer, change_form, is_change_made, plan_of_change
 from shared.states import Reach
 from shared.web import request_now, services
 
@@ -55,7 +55,9 @@ def read_promise(viewer: Viewer, token: str) -> Signed | None:
 
 
 def answer_plan(viewer: Viewer, opened: ChangeForm, form: ChangeFields, plan: ChangePlan) -> Response:
-    """The preview, or what stands against it."""
+    """The preview, or what stands against it; on to the visit if this change is made already."""
+    if plan.stale and is_change_made(viewer.scope, form.key.data or "", plan.wish):
+        return redirect(url_for("visits.show", visit_id=opened.card.id), 303)
     if plan.stale:
         return conflict_page(viewer, opened, form, plan)
     if plan.errors:

@@ -80,7 +80,8 @@ class EditForm(ChangeFields, VisitForm):
             self.repeat.choices = [SelectChoice(value, word) for value, word in WORDS.items() if value]
 
     def validate_date(self, field: Any) -> None:
-        """Within reach: the last visits of a series may be years away. What has passed is the plan's to say."""
+        """Within reach: the last visits of a series may be years away. What has passed, and what is too far for a visit
+        that does not repeat, is the plan's to say."""
         if field.data and field.data > request_now().date() + FARTHEST_END:
             raise ValidationError("Choose a date within the next five years.")
 

@@ -6,7 +6,18 @@ from dataclasses import replace
 from flask import Response, url_for
 
 from portal.change_form import AskForm, CancelForm, ChangeFields, EditForm
-from portal.change_words import LABELS, Names, Pair, alike_and_own, consequences, is_one_visit, pairs_of, rest, when
+from portal.change_words import (
+    LABELS,
+    Names,
+    Pair,
+    alike_and_own,
+    consequences,
+    is_one_visit,
+    listed,
+    pairs_of,
+    rest,
+    when,
+)
 from portal.drafts import author_token
 from portal.interpreter_fields import LONGEST_TAG
 from portal.live import watch
@@ -68,7 +79,7 @@ def preview_page(
         consequences=consequences(plan),
         changed=[pair for pair in pairs_of(plan.before, plan.draft, names) if pair.differs],
         listed=() if is_one_visit(plan) else _in_order(plan),
-        moved_from={change.handle: when(change) for change in plan.changes},
+        moved_from={change.handle: when(change) for change in listed(plan)},
         pairs=form.pairs(),
         promise=sign_promise(viewer, form, plan),
         watch=watch([opened.card]),
@@ -242,4 +253,4 @@ def _names(viewer: Viewer, opened: ChangeForm, plan: ChangePlan) -> Names:
 
 
 def _in_order(plan: ChangePlan) -> list[VisitChange]:
-    return sorted(plan.changes, key=lambda change: change.slot.starts_at)
+    return sorted(listed(plan), key=lambda change: change.slot.starts_at)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from shared import times
 from shared.changes import Asking, ChangeKind, ChangePlan, Ending, VisitChange
 from shared.plan import FIELD_NAMES, VisitDraft
-from shared.states import Reach
 
 LABELS = {
     "patient_name": "Patient name",
@@ -62,6 +61,11 @@ def consequences(plan: ChangePlan) -> tuple[str, ...]:
     pending = [ending for ending in plan.endings if not ending.winner_id]
     said = [sentence for ending in accepted for sentence in _of_winner(plan, ending)]
     said += _of_pending(plan, pending)
+    if plan.holders:
+        said.append(
+            f"{_and(plan.holders)} {'keeps its' if len(plan.holders) == 1 else 'keep their'} dates and "
+            f"{'is' if len(plan.holders) == 1 else 'are'} told of a new meeting room and PIN."
+        )
     if not plan.endings:
         said.append(_of_nobody(plan))
     elif accepted and plan.askings and _only_new(plan):
@@ -78,7 +82,12 @@ def winners(endings: Iterable[Ending], *, but: Sequence[int] = ()) -> str:
 
 def is_one_visit(plan: ChangePlan) -> bool:
     """Whether the plan is about a single date, which then needs no list."""
-    return all(change.handle == plan.wish.visit_id and not change.cancelled for change in plan.changes)
+    return all(change.handle == plan.wish.visit_id and not change.cancelled for change in listed(plan))
+
+
+def listed(plan: ChangePlan) -> tuple[VisitChange, ...]:
+    """The dates that a preview lists: those that change, and those that are asked for again."""
+    return plan.meant if plan.wish.kind is ChangeKind.ASK else plan.changes
 
 
 def when(change: VisitChange) -> str:
@@ -123,7 +132,8 @@ def _visits(count: int, one: str, many: str) -> str:
 
 def _of_winner(plan: ChangePlan, ending: Ending) -> list[str]:
     name, left = ending.company_name, len(ending.leaving)
-    stays = f"{name} keeps {_dates(ending.keeps, 'the other')}; room and PIN stay."
+    room = "the meeting room and its PIN change" if any(e.loses_last for e in plan.endings) else "room and PIN stay"
+    stays = f"{name} keeps {_dates(ending.keeps, 'the other')}; {room}."
     if plan.wish.kind is ChangeKind.CANCEL:
         told = "an updated calendar file" if ending.keeps else "a cancellation, with a calendar file that removes it"
         first = f"{_accepted(plan, ending)} It is told at once and gets {told}."
@@ -173,11 +183,10 @@ def _of_pending(plan: ChangePlan, endings: Sequence[Ending]) -> list[str]:
 
 
 def _of_others(plan: ChangePlan, endings: Iterable[Ending]) -> list[str]:
-    """The dates that the change is not about, and that lose their request with it. Cancelling says it of what stays; of
-    asking again for more than this visit the plan does not know which dates were meant."""
-    if plan.wish.kind is ChangeKind.CANCEL or (plan.wish.kind is ChangeKind.ASK and plan.wish.reach is not Reach.THIS):
+    """The dates that the change is not about, and that lose their request with it. Cancelling says it of what stays."""
+    if plan.wish.kind is ChangeKind.CANCEL:
         return []
-    meant = {plan.wish.visit_id} | {change.handle for change in plan.changes}
+    meant = {change.handle for change in plan.meant}
     others = {handle for ending in endings for handle in ending.leaving} - meant
     if not others:
         return []

@@ -17,12 +17,12 @@ from portal.repeat_fields import RepeatFields
 from shared import times
 from shared.plan import VisitDraft
 from shared.queries import Viewer, VisitFormChoices, interpreter_choices, visit_form
+from shared.rules import FARTHEST_VISIT
 from shared.states import VisitType
 from shared.web import page, request_now
 
 DURATIONS = (10, 15, 20, 30, 40, 45, 50, 60, 75, 90, 105, 120, 150, 180, 240, 300, 360, 420, 480)
 VISIT_TYPES = {VisitType.VIDEO: "Video", VisitType.PHONE: "Phone"}
-FARTHEST = timedelta(days=731)
 
 
 class VisitForm(KeyedForm, RepeatFields):
@@ -64,7 +64,7 @@ class VisitForm(KeyedForm, RepeatFields):
     def validate_date(self, field: Any) -> None:
         """Within reach: a typing slip in the year is not a visit."""
         today = request_now().date()
-        if field.data and field.data > today + FARTHEST:
+        if field.data and field.data > today + FARTHEST_VISIT:
             raise ValidationError("Choose a date within the next two years.")
         if field.data and field.data < today - timedelta(days=2):
             raise ValidationError("That date has passed. Choose a later one.")

@@ -61,12 +61,14 @@ class VisitDraft:
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One visit's place in time. ``occurs_on`` is the date that the series' rule gave, None outside a series;
-    ``moved``: daylight saving skips its wall time there, so it begins later by the gap."""
+    ``moved``: daylight saving skips its wall time there, so it begins later by the gap; ``twice``: the clock shows it
+    twice there, and it takes the first."""
 
     occurs_on: date | None
     starts_at: datetime
     ends_at: datetime
     moved: bool = False
+    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,13 @@ def slot_on(day: date, wall: time, zone: str, duration_minutes: int, *, occurs_o
     """The place in time of a visit on a day; a skipped wall time begins later by the gap."""
     placed = times.place(day, wall, zone)
     ends_at = placed.instant + timedelta(minutes=duration_minutes)
-    return Slot(occurs_on, placed.instant, ends_at, moved=placed.kind is times.LocalKind.SKIPPED)
+    return Slot(
+        occurs_on,
+        placed.instant,
+        ends_at,
+        moved=placed.kind is times.LocalKind.SKIPPED,
+        twice=placed.kind is times.LocalKind.AMBIGUOUS,
+    )
 
 
 def repeat_error(repeat: Repeat, first_on: date, dates: Sequence[date], *, must_begin: bool) -> str:
@@ -248,7 +256,7 @@ def _slots(draft: VisitDraft, zone: str, errors: dict[str, str], notices: list[s
         errors["start_time"] = "The clock jumps over this time on that day. Choose an earlier or a later one."
     elif first.starts_at <= now:
         errors["start_time"] = f"That time has passed in {times.city(zone)}. Choose a later one."
-    elif times.place(draft.day, draft.wall, zone).kind is times.LocalKind.AMBIGUOUS:
+    elif first.twice and draft.repeat is None:
         notices.append(twice_notice(draft.wall, first.starts_at, zone))
     if draft.repeat is None:
         return (first,)

@@ -16,6 +16,8 @@ from shared.states import (
     VisitStatus,
 )
 
+FARTHEST_VISIT = timedelta(days=731)
+"""How far ahead of today a visit may be: a typing slip in the year is not a visit."""
 JOIN_OPENS = timedelta(minutes=15)
 JOIN_CLOSES = timedelta(minutes=30)
 NONCE_YOUNGEST = timedelta(seconds=1.5)

@@ -48,6 +48,10 @@ class ChangeResult:
     plan: ChangePlan | None = None
 
 
+_UNLESS_CHANGED = frozenset({ChangeOutcome.CHANGED, ChangeOutcome.WON_MEANWHILE, ChangeOutcome.PREVIEW_AGAIN})
+"""Somebody else's change is shown before any of these."""
+
+
 def change_visit(scope: Scope, wish: Wish, promise: ChangePromise, *, now: datetime) -> ChangeResult:
     """Do what a preview of a change showed, or nothing. A second Confirm of the same preview finds it done.
 
@@ -64,7 +68,7 @@ def change_visit(scope: Scope, wish: Wish, promise: ChangePromise, *, now: datet
             return ChangeResult(ChangeOutcome.ALREADY_MADE, earlier.visit_id)
         plan = locked_plan(session, scope, wish, now)
         outcome = _outcome(wish, promise, plan, known=earlier is not None)
-        if outcome is ChangeOutcome.CHANGED and _changed_since(session, promise):
+        if outcome in _UNLESS_CHANGED and _changed_since(session, promise):
             outcome = ChangeOutcome.STALE
         if outcome is not ChangeOutcome.CHANGED:
             return ChangeResult(outcome, wish.visit_id, plan)

@@ -16,20 +16,23 @@ from shared.rules import deadline_for
 
 def askings_of(work: Work, leaving: dict[int, VisitChange | Visit]) -> tuple[list[Asking], tuple[int, ...]]:
     """One new request for all visits whose language, companies and notes agree; and the visits nobody is asked for."""
-    groups: dict[tuple[str, tuple[str, ...], str], dict[int, datetime]] = {}
+    groups: dict[tuple[str, frozenset[str], str], dict[int, datetime]] = {}
+    ordered: dict[frozenset[str], tuple[str, ...]] = {}
     unasked = []
     for handle, item in leaving.items():
         if is_cancelled(item):
             continue
         draft, starts_at = _asked_for(work, item)
         if draft.language_tag and draft.picks:
-            groups.setdefault((draft.language_tag, tuple(sorted(draft.picks)), draft.notes), {})[handle] = starts_at
+            ticks = frozenset(draft.picks)
+            ordered.setdefault(ticks, draft.picks)  # companies are asked in the order of the ticks
+            groups.setdefault((draft.language_tag, ticks, draft.notes), {})[handle] = starts_at
         elif isinstance(item, VisitChange) and _had_request(work, handle):
             unasked.append(handle)
     askings: list[Asking] = []
-    for key, starts in groups.items():
+    for (tag, ticks, notes), starts in groups.items():
         question = _question(
-            work, replace(work.draft, language_tag=key[0], picks=key[1], notes=key[2]), starts.values()
+            work, replace(work.draft, language_tag=tag, picks=ordered[ticks], notes=notes), starts.values()
         )
         if question is None:
             unasked += [handle for handle in starts if _had_request(work, handle, alive=True)]

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy.orm import Session
 
@@ -11,10 +12,11 @@ from shared.changes.asking import askings_of, is_cancelled
 from shared.changes.family import Family, draft_of, read_family, rule_of, waiting_names, winner_of
 from shared.changes.wishes import INTERPRETER_FIELDS, ChangeKind, ChangePlan, Ending, VisitChange, Wish
 from shared.changes.work import Work
-from shared.errors import DomainError, UnchangeableError
+from shared.errors import UnchangeableError
 from shared.models import Request, User, Visit
 from shared.plan import (
     FIELD_NAMES,
+    MOST_OVERLAPS,
     Slot,
     VisitDraft,
     find_provider,
@@ -25,7 +27,7 @@ from shared.plan import (
     twice_notice,
 )
 from shared.repeat import MOST_VISITS
-from shared.rules import Scope
+from shared.rules import FARTHEST_VISIT, Scope
 from shared.states import Reach, RequestEvent, VisitStatus
 
 _ATTRIBUTES = {shown: name for name, shown in FIELD_NAMES.items()}
@@ -53,11 +55,14 @@ def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) ->
     endings = _endings(work, leaving)
     askings, unasked = askings_of(work, leaving)
     changed = [change for change in work.changes if change.fields or change.cancelled or change.added]
+    holders = _other_holders(work, endings) if any(ending.loses_last for ending in endings) else ()
     touched = {change.handle for change in changed if not change.added} | {h for h in leaving if h > 0}
     return replace(
         plan,
         changes=tuple(changed),
+        meant=tuple(work.changes),
         endings=tuple(endings),
+        holders=holders,
         askings=tuple(askings),
         unasked=unasked,
         versions=tuple(sorted((v.id, v.version) for v in family.visits if v.id in touched)),
@@ -76,7 +81,10 @@ def refuse(family: Family, kind: ChangeKind) -> None:
     if base.starts_at <= now and kind is not ChangeKind.CANCEL:
         raise UnchangeableError("This visit has started. It can still be cancelled, but not changed.")
     if kind is ChangeKind.ASK and not family.clinic.dispatch_enabled:
-        raise DomainError("Interpreter requests are switched off for this clinic. An administrator can switch them on.")
+        raise UnchangeableError(
+            "Interpreter requests are switched off for this clinic. Nothing was changed. An administrator can switch "
+            "them on."
+        )
 
 
 def _wanted(family: Family, wish: Wish, before: VisitDraft) -> VisitDraft:
@@ -112,6 +120,9 @@ def _check(work: Work) -> None:
     fields = work.fields
     if "date" in fields and work.wish.reach is not Reach.THIS:
         work.errors["date"] = "The date can be changed for one visit only. Choose “This visit”."
+    today = times.day_of(work.now, work.family.base.time_zone)
+    if "date" in fields and work.family.base.recurrence_id is None and work.draft.day > today + FARTHEST_VISIT:
+        work.errors["date"] = "Choose a date within the next two years."
     if "provider" in fields and find_provider(work.session, work.family.scope, work.draft.provider_id) is None:
         work.errors["provider"] = "Choose a provider from the list."
     if INTERPRETER_FIELDS & set(fields) or work.wish.kind is ChangeKind.ASK:
@@ -142,6 +153,8 @@ def _edited(work: Work, visit: Visit) -> VisitChange:
     """One visit with the changed fields applied: a date moved on its own keeps what was not changed."""
     before = draft_of(work.session, work.family, visit)
     wanted = INTERPRETER_FIELDS if work.wish.kind is ChangeKind.ASK else frozenset(work.fields) - {"repeat"}
+    if not before.language_tag and "language" not in wanted:
+        wanted -= INTERPRETER_FIELDS  # companies or notes alone ask nobody for a date without an interpreter
     values = {name: getattr(work.draft, name) for name in (_ATTRIBUTES.get(shown, shown) for shown in wanted)}
     draft = replace(before, **values)
     was = Slot(visit.occurs_on, visit.starts_at, visit.ends_at)
@@ -177,10 +190,12 @@ def _follow_rule(work: Work, targets: list[Visit]) -> tuple[list[Visit], list[Vi
 
 
 def _usual(work: Work) -> VisitDraft:
-    """What a new date of the series is like: the form's values where they were changed, and otherwise what most of its
-    visits have. The visit whose form it is may be an exception, moved on its own or by daylight saving."""
-    series = work.family.base.recurrence_id
-    mates = [visit for visit in work.family.visits if visit.recurrence_id == series]
+    """What a new date is like: the form's values where they were changed, and otherwise what most of the visits that
+    it follows have, from the one whose form it is; in a draw, that one. It may be an exception, moved on its own."""
+    base = work.family.base
+    later = (visit for visit in work.family.visits if visit.recurrence_id == base.recurrence_id and visit is not base)
+    mates = [base, *(visit for visit in later if _ruled_on(visit) > _ruled_on(base))]
+    mates = [visit for visit in mates if not _is_short_day(visit)] or mates
     drafts = [draft_of(work.session, work.family, visit) for visit in mates]
     kept = {
         name: Counter(getattr(draft, name) for draft in drafts).most_common(1)[0][0]
@@ -191,6 +206,18 @@ def _usual(work: Work) -> VisitDraft:
         asked = Counter((draft.language_tag, draft.picks, draft.notes) for draft in drafts).most_common(1)[0][0]
         kept |= dict(zip(("language_tag", "picks", "notes"), asked, strict=True))
     return replace(work.draft, **kept)
+
+
+def _ruled_on(visit: Visit) -> date:
+    """The date that the series' rule gave it."""
+    assert visit.occurs_on is not None
+    return visit.occurs_on
+
+
+def _is_short_day(visit: Visit) -> bool:
+    """Whether the clock jumps on the visit's day: its time may be none that anybody chose."""
+    begins, ends = times.day_bounds(times.day_of(visit.starts_at, visit.time_zone), visit.time_zone)
+    return ends - begins < timedelta(days=1)
 
 
 def _ruled(work: Work, targets: list[Visit]) -> set[date]:
@@ -208,17 +235,16 @@ def _added(work: Work, day: date, usual: VisitDraft, *, handle: int) -> VisitCha
 
 
 def _check_times(work: Work, moved: list[VisitChange]) -> None:
+    where = "date" if "date" in work.fields and "start_time" not in work.fields else "start_time"
     for change in moved:
         if change.slot.starts_at <= work.now:
             day = times.day_text(change.draft.day)
-            work.errors["start_time"] = (
-                f"On {day} that time has passed in {times.city(change.time_zone)}. Choose a later one."
-            )
+            work.errors[where] = f"On {day} that time has passed in {times.city(change.time_zone)}. Choose a later one."
         elif work.wish.reach is not Reach.THIS:
-            continue
+            continue  # each date of a series says so itself
         elif change.slot.moved:
             work.errors["start_time"] = "The clock jumps over this time on that day. Choose an earlier or a later one."
-        elif times.place(change.draft.day, change.draft.wall, change.time_zone).kind is times.LocalKind.AMBIGUOUS:
+        elif change.slot.twice:
             work.notices.append(twice_notice(change.draft.wall, change.slot.starts_at, change.time_zone))
 
 
@@ -229,6 +255,19 @@ def _warn_of_overlaps(work: Work) -> None:
     if slots and provider is not None and not work.errors:
         mine = frozenset(change.handle for change in work.changes)
         work.notices += overlaps(work.session, provider, slots, work.family.base.time_zone, without=mine)
+        work.notices += _meeting_each_other(work)
+
+
+def _meeting_each_other(work: Work) -> list[str]:
+    """Visits of the series that the change itself would put on the same time, for the same provider."""
+    placed = sorted((c for c in work.changes if not c.cancelled), key=lambda change: change.slot.starts_at)
+    return [
+        "Two visits of the series would be at the same time: "
+        f"{times.date_text(later.slot.starts_at, later.time_zone)}, "
+        f"{times.span_text(later.slot.starts_at, later.slot.ends_at, later.time_zone)}."
+        for earlier, later in pairwise(placed)
+        if later.slot.starts_at < earlier.slot.ends_at and later.draft.provider_id == earlier.draft.provider_id
+    ][:MOST_OVERLAPS]
 
 
 def _leaving(work: Work) -> dict[int, VisitChange | Visit]:
@@ -282,6 +321,15 @@ def _ending(work: Work, request: Request, leaving: dict[int, VisitChange | Visit
         loses_last=winner is not None and keeps == 0,
         waiting=() if winner else waiting_names(work.session, request.id),
     )
+
+
+def _other_holders(work: Work, endings: list[Ending]) -> tuple[str, ...]:
+    """The companies that hold visits to come and lose none of them: they get the new room and PIN."""
+    ending = {ending.request_id for ending in endings}
+    held = {visit.request_id or 0 for visit in work.family.visits if visit.ends_at > work.now} - ending - {0}
+    requests = (work.family.requests[request_id] for request_id in sorted(held))
+    winners = (winner_of(work.session, request.id) for request in requests if work.family.is_accepted(request))
+    return tuple(dict.fromkeys(winner.company_name for winner in winners if winner))
 
 
 def _name(session: Session, user_id: int) -> str:

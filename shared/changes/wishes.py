@@ -103,8 +103,12 @@ class ChangePlan:
     draft: VisitDraft
     time_zone: str
     provider_name: str
+    meant: tuple[VisitChange, ...] = ()
+    """All visits that the wish is about, also those that stay as they are."""
     changes: tuple[VisitChange, ...] = ()
     endings: tuple[Ending, ...] = ()
+    holders: tuple[str, ...] = ()
+    """Companies that lose nothing and are told of a new room and PIN."""
     askings: tuple[Asking, ...] = ()
     unasked: tuple[int, ...] = ()
     """Visits that leave their request and are asked for no more: dispatch is off, or nobody is left to ask."""

@@ -13,7 +13,7 @@ from shared.changes import ChangeKind, ChangePlan, Wish, draft_of, picks_of, pla
 from shared.changes.family import Family, winner_of
 from shared.choices import find_language
 from shared.db import reading
-from shared.models import AuditEntry, ClinicLanguage, HuntGroupMember, Invite, User, Visit
+from shared.models import AuditEntry, ClinicLanguage, Confirmation, HuntGroupMember, Invite, User, Visit
 from shared.plan import VisitDraft, providers
 from shared.queries._picks import names_of, with_answers, with_kept
 from shared.queries.cards import VisitCard, card_of, select_cards
@@ -95,6 +95,13 @@ def plan_of_change(scope: Scope, wish: Wish, *, now: datetime) -> ChangePlan:
     """What the wish would do. Nothing is stored. Raises like change_form."""
     with reading() as session:
         return plan_change(session, scope, wish, now=now)
+
+
+def is_change_made(scope: Scope, key: str, wish: Wish) -> bool:
+    """Whether this user has confirmed this very change with this key: Back and a reload lead to its form once more."""
+    with reading() as session:
+        made = session.get(Confirmation, key)
+        return made is not None and made.user_id == scope.user_id and made.digest == wish.digest()
 
 
 def change_interpreters(scope: Scope, visit_id: int, language_tag: str, *, now: datetime) -> InterpreterChoices:

@@ -132,3 +132,16 @@ def test_a_company_is_told_once_that_somebody_else_has_the_visit_though_it_was_t
     answers(steps, visit, CLEARSIGN, Answer.ACCEPTED)
 
     everything_agrees(steps)
+
+
+def test_what_a_colleague_cancelled_is_shown_before_who_accepted_meanwhile(steps: Steps) -> None:
+    visits = book(steps, NORTHLIGHT, rule=Rule(count=3))
+    send(steps)
+    wall = visits[0].local.time().replace(hour=10)
+    edit(steps, visits[0], Reach.FOLLOWING, at_once=False, wall=wall)
+
+    answers(steps, visits[0], NORTHLIGHT, Answer.ACCEPTED)
+    cancel(steps, visits[1], Reach.FOLLOWING)
+    steps.confirm(steps.previews[0])
+
+    everything_agrees(steps)

@@ -1,5 +1,6 @@
 """The model of sections 6 and 7: what an edit, a cancellation or asking again does to visits and requests."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -203,7 +204,10 @@ def _targets(wanted: Wanted, now: datetime) -> list[Visit]:
 def _future(visit: Visit, form: Form, changed: set[str], *, gone: bool) -> Future:
     """One visit with the changed fields alone applied to it."""
     before = form_of(visit)
-    after = before if gone else before | {name: form[name] for name in changed - {"rule"}}
+    names = changed - {"rule"}
+    if not before["language"] and "language" not in names:
+        names -= INTERPRETER  # nobody is asked for it, and other companies or notes alone change nothing
+    after = before if gone else before | {name: form[name] for name in names}
     differs = {name for name in after if after[name] != before[name]}
     starts_at = visit.starts_at
     if differs & {"day", "wall"}:
@@ -218,6 +222,7 @@ def _follow_rule(plan: Plan, base: Visit, form: Form, before: Form) -> None:
     dates, old = form["rule"].dates(base.occurs_on), before["rule"].dates(base.occurs_on)
     plan.invalid = not dates
     known = {*old, *(future.occurs_on for future in plan.futures)}
+    usual = form | _usual(base, form, before)
     for future in plan.futures:
         if future.occurs_on not in dates:
             future.cancelled, future.changed = True, set()
@@ -225,9 +230,24 @@ def _follow_rule(plan: Plan, base: Visit, form: Form, before: Form) -> None:
             future.changed.add("rule")
     for day in dates:
         if day not in known:
-            after = form | {"day": day}
-            starts_at = instant(base.appointment.clinic, day, form["wall"])
+            after = usual | {"day": day}
+            starts_at = instant(base.appointment.clinic, day, usual["wall"])
             plan.futures.append(Future(None, after, set(after), starts_at, day))
+
+
+def _usual(base: Visit, form: Form, before: Form) -> Form:
+    """What new dates take from the visits that they follow, where the form was not changed: what most of these have."""
+    began = base.occurs_on or date.min
+    later = [v for v in base.appointment.by_start if v.series is base.series and (v.occurs_on or date.min) > began]
+    forms = [form_of(visit) for visit in (base, *later)]
+    interpreter = ("language", "picks", "notes")
+    kept: list[tuple[str, ...]] = [("wall",), ("minutes",), ("kind",), ("provider",), interpreter]
+    found: Form = {}
+    for names in kept:
+        if all(form[name] == before[name] for name in names):
+            values = [tuple(one[name] for name in names) for one in forms]
+            found |= dict(zip(names, Counter(values).most_common(1)[0][0], strict=True))
+    return found
 
 
 def _leaving(plan: Plan, wanted: Wanted, now: datetime) -> list[Future]:
