@@ -245,10 +245,11 @@ def _can_cancel(viewer: Viewer, visit_id: int) -> bool:
 
 
 def _names(viewer: Viewer, opened: ChangeForm, plan: ChangePlan) -> Names:
+    drafts = (plan.before, plan.draft, *(change.draft for change in (*plan.meant, *plan.changes)))
     return Names(
         providers={option.value: option.label for option in opened.providers},
         languages={option.value: option.label for option in opened.languages},
-        picks=names_of_picks(viewer.scope, {*plan.before.picks, *plan.draft.picks}),
+        picks=names_of_picks(viewer.scope, {pick for draft in drafts for pick in draft.picks}),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from wtforms import DateField, Form, TimeField
 from wtforms.validators import Length, ValidationError
 
-from shared.texts import UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
+from shared.texts import NO_PHONE_NUMBER, UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
 
 
 def clean_text(value: str | None) -> str | None:
@@ -39,7 +39,7 @@ def mail_address(_form: Form, field: Any) -> None:
 def phone_number(_form: Form, field: Any) -> None:
     """Refuse what nobody can dial."""
     if not is_phone_number(field.data or ""):
-        raise ValidationError("Write a phone number with at least five digits, for example +1 555 0142.")
+        raise ValidationError(NO_PHONE_NUMBER)
 
 
 def id_of(text: str) -> int:

@@ -83,7 +83,8 @@ def record(
     fields: tuple[str, ...] = (),
     about: About | None = None,
 ) -> None:
-    """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names, never values."""
+    """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names of fields, never their
+    values; before them stands what a language (tag) or hunt group is called, for these can be deleted."""
     session.add(
         AuditEntry(
             clinic_id=clinic_id,

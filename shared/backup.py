@@ -40,6 +40,16 @@ class BackupError(DomainError):
     """A copy that can't be made or must not be used, with a sentence that says why and what to do."""
 
 
+class DamagedError(BackupError):
+    """A database file that SQLite can't read, and how it is damaged."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"The database is damaged: {how}. Keep the backups you have; restore the newest that is whole."
+        )
+        self.how = how
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What a copy holds. ``until`` is its newest line of the trail: what happened later is not in it."""
@@ -71,6 +81,8 @@ def backup(database: Path, target: Path, *, force: bool = False) -> Contents:
         raise BackupError(f"{target} is the database itself. Choose another name.")
     if target.exists() and not force:
         raise BackupError(f"{target} exists already. Choose another name, or use --force to replace it.")
+    if not target.parent.is_dir():
+        raise BackupError(f"There is no folder {target.parent}. Make it first, for its owner alone.")
     with _said_plainly(), _part_of(target) as part:
         _copy(database, part, mode="rw")
         contents = verify(part)
@@ -91,8 +103,11 @@ def restore(source: Path, database: Path, *, now: datetime) -> Restored:
     if database.exists() and source.samefile(database):
         raise BackupError(f"{source} is the database itself.")
     with _said_plainly(), _part_of(database) as part:
-        _copy(source, part, mode="ro")
-        contents = verify(part)
+        try:
+            _copy(source, part, mode="ro")
+            contents = verify(part)
+        except DamagedError as error:
+            raise BackupError(f"{source} is damaged: {error.how}. Nothing was changed. Use another backup.") from error
         _take_owner(part, database)
         _sync(part)
         with _alone_with(database):
@@ -108,22 +123,18 @@ def verify(file: Path) -> Contents:
         try:
             faults = [row[0] for row in copy.execute("PRAGMA integrity_check(3)")]
             if faults != ["ok"]:
-                raise _damaged(faults[0])
+                raise DamagedError(faults[0])
             tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not tables >= OUR_TABLES | {"alembic_version"}:
                 raise BackupError("This is no database of Interpreter Dispatch.")
             broken = copy.execute("PRAGMA foreign_key_check").fetchone()
             if broken is not None:
-                raise _damaged(f"table {broken[0]} refers to rows that are missing")
+                raise DamagedError(f"table {broken[0]} refers to rows that are missing")
             return _contents(copy)
         except sqlite3.DatabaseError as error:
             if _code(error) in DAMAGED:
-                raise _damaged(str(error)) from error
+                raise DamagedError(str(error)) from error
             raise
-
-
-def _damaged(how: str) -> BackupError:
-    return BackupError(f"The database is damaged: {how}. Keep the backups you have; restore the newest that is whole.")
 
 
 def _contents(copy: sqlite3.Connection) -> Contents:
@@ -151,7 +162,7 @@ def _copy(source: Path, part: Path, *, mode: str) -> None:
             database.execute("SELECT count(*) FROM sqlite_master")  # here the instant is taken
         except sqlite3.DatabaseError as error:
             if _code(error) in DAMAGED:
-                raise _damaged(str(error)) from error
+                raise DamagedError(str(error)) from error
             raise
         database.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")  # one file that needs none beside it

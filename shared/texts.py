@@ -1,5 +1,6 @@
 """Text that people type: tidied the same way, and refused for the same reasons, in both apps."""
 
+import re
 import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
@@ -45,9 +46,15 @@ def is_mail_address(text: str) -> bool:
     return MAIL_ADDRESS.fullmatch(text) is not None
 
 
+_IN_NUMBERS = frozenset("0123456789+-()./ x,#*\u2010\u2011\u2012\u2013\u2212")
+NO_PHONE_NUMBER = "Write a phone number: five digits or more and no words, for example +1 555 0142 x3."
+
+
 def is_phone_number(text: str) -> bool:
-    """Whether it has five digits or more, and beside them nothing but what numbers are written with."""
-    return sum(character in "0123456789" for character in text) >= 5 and set(text) <= set("0123456789+-()./ x,#*")
+    """Whether it has five digits or more, and beside them nothing but what numbers are written with: dashes of all
+    kinds and "ext." too."""
+    plain = re.sub(r"(?i)\bext\b\.?", "x", text)
+    return sum(character in "0123456789" for character in plain) >= 5 and set(plain) <= _IN_NUMBERS
 
 
 def folded(text: str) -> str:

@@ -42,6 +42,8 @@ class CompanyForm(AdminForm):
         """Each line an address, none twice, capitals aside."""
         found = self.address_lines
         for number, email in enumerate(found, start=1):
+            if any(mark in email for mark in ",;"):
+                raise ValidationError(f"Line {number} holds more than one address. Write one on each line.")
             if len(email) > 254 or not is_mail_address(email):
                 raise ValidationError(f"Address {number} is not a complete e-mail address. Write one on each line.")
         if len({email.casefold() for email in found}) < len(found):

@@ -9,7 +9,7 @@ from shared.queries import TrailFacts, reference_of
 
 HEADER = (
     "at (UTC)", "at (clinic)", "actor kind", "actor", "event", "visit", "visit id", "request id", "company", "from",
-    "to", "fields", "mail to", "about",
+    "to", "fields", "mail", "mail to", "about", "responder",
 )  # fmt: skip
 
 MARK = "\ufeff"
@@ -45,8 +45,10 @@ def _row(line: TrailFacts, zone: str) -> tuple[str, ...]:
         line.from_state,
         line.to_state,
         " ".join(line.fields),
+        line.mail_kind.value if line.mail_kind else "",
         line.recipient,
         line.about,
+        line.responder,
     )
     return tuple(harmless(value) for value in values)
 

@@ -117,7 +117,7 @@ def ask(session: Session, question: Question, visits: Sequence[Visit], *, by: Ac
         language_name=question.language_name,
         language_short_name=question.language_short_name,
         notes=question.notes,
-        picks=sorted(question.picks),
+        picks=list(question.picks),
         state=RequestState.PENDING,
         deadline=question.deadline,
         created_at=now,

@@ -29,7 +29,7 @@ def add_group(scope: Scope, *, name: str, language_tag: str, now: datetime) -> S
         group = HuntGroup(clinic_id=clinic.id, name=name, language_tag=language_tag)
         session.add(group)
         session.flush()
-        _record(session, AuditEvent.HUNT_GROUP_ADDED, scope, group.id, now)
+        _record(session, AuditEvent.HUNT_GROUP_ADDED, scope, group, now)
         return saved(group.id)
 
 
@@ -61,7 +61,7 @@ def change_group(scope: Scope, group_id: int, wanted: GroupRecord, *, stamp: str
         if "companies" in changed:
             _put_members(session, group.id, wanted.companies)
         if changed:
-            _record(session, AuditEvent.HUNT_GROUP_CHANGED, scope, group.id, now, fields=changed)
+            _record(session, AuditEvent.HUNT_GROUP_CHANGED, scope, group, now, fields=changed)
         return saved(group.id)
 
 
@@ -73,8 +73,8 @@ def remove_group(scope: Scope, group_id: int, *, now: datetime) -> None:
         if group is None:
             raise NotFoundError(NO_GROUP)
         _put_members(session, group.id, ())
+        _record(session, AuditEvent.HUNT_GROUP_REMOVED, scope, group, now)
         session.delete(group)
-        _record(session, AuditEvent.HUNT_GROUP_REMOVED, scope, group_id, now)
 
 
 def _name_taken(session: Session, clinic_id: int, own_id: int, name: str) -> dict[str, str]:
@@ -97,7 +97,7 @@ def _record(
     session: Session,
     what: AuditEvent,
     scope: Scope,
-    group_id: int,
+    group: HuntGroup,
     now: datetime,
     *,
     fields: tuple[str, ...] = (),
@@ -108,6 +108,6 @@ def _record(
         clinic_id=scope.clinic_id,
         by=Actor(user_id=scope.user_id),
         now=now,
-        fields=fields,
-        about=About("hunt_group", group_id),
+        fields=(group.name, *fields),
+        about=About("hunt_group", group.id),
     )

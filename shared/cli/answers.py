@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from shared import times
-from shared.texts import UNREADABLE, is_mail_address, is_one_line, is_readable, tidy
+from shared.texts import NO_PHONE_NUMBER, UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
 
 
 class Line(click.ParamType[str, str]):
@@ -43,6 +43,22 @@ class Address(Line):
         line = super().convert(value, param, ctx)
         if not is_mail_address(line):
             self.fail("This is no mail address. Write it as name@example.org.", param, ctx)
+        return line
+
+
+class Phone(Line):
+    """A telephone number."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(40)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The number, or a message."""
+        line = super().convert(value, param, ctx)
+        if not is_phone_number(line):
+            self.fail(NO_PHONE_NUMBER, param, ctx)
         return line
 
 

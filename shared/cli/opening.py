@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 from flask import Flask
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, ProgrammingError
 
 from shared import revisions
 from shared.checks import NOT_AT_HEAD, first_line
@@ -17,6 +17,9 @@ from shared.errors import DomainError, SettingsError
 from shared.revisions import Standing
 from shared.settings import Settings, from_environ
 from shared.web import create_base
+
+_BUGS = (DataError, IntegrityError, InternalError, ProgrammingError)
+"""What a database says of wrong statements and not of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ def installation() -> Iterator[Installation]:
             yield Installation(app, settings)
         except DomainError as error:
             raise click.ClickException(error.sentence) from error
+        except DBAPIError as error:
+            if isinstance(error, _BUGS):
+                raise
+            raise _unusable(error) from error
         finally:
             db.engine.dispose()
 
@@ -54,6 +61,17 @@ def require_newest() -> None:
     try:
         standing = revisions.standing(db.engine)
     except DBAPIError as error:
-        raise click.ClickException(f"The database can't be used ({first_line(error)}). Check DATABASE_URL.") from error
+        raise _unusable(error) from error
     if standing is not Standing.HEAD:
         raise click.ClickException(NOT_AT_HEAD[standing])
+
+
+def refuse(unwanted: Standing) -> None:
+    """Refuse a database that is at this standing, and take any other: old and new processes may overlap."""
+    standing = revisions.standing(db.engine)
+    if standing is unwanted:
+        raise click.ClickException(NOT_AT_HEAD[standing])
+
+
+def _unusable(error: DBAPIError) -> click.ClickException:
+    return click.ClickException(f"The database can't be used ({first_line(error)}). Check DATABASE_URL.")

@@ -5,8 +5,9 @@ from datetime import datetime
 import click
 
 from shared import jobs as job_module
-from shared.cli.opening import installation, require_newest
+from shared.cli.opening import installation, refuse, require_newest
 from shared.queries import heartbeats
+from shared.revisions import Standing
 
 
 @click.group()
@@ -46,6 +47,7 @@ def run_job(name: str) -> None:
 def serve() -> None:
     """Run all jobs until stopped."""
     with installation() as opened:
+        refuse(Standing.EMPTY)
         job_module.serve(opened.app)
 
 
@@ -53,6 +55,7 @@ def serve() -> None:
 def tick() -> None:
     """Run each job once, now."""
     with installation() as opened:
+        refuse(Standing.EMPTY)
         runner = job_module.JobRunner(opened.app)
         found = job_module.job_list(job_module.sender_for(opened.app))
         faults = {job.name: _run(runner, job) for job in found}

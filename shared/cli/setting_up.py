@@ -10,18 +10,19 @@ import flask_migrate
 from shared import clock, demo
 from shared.actions import FirstAdmin, NewClinic
 from shared.actions import create_clinic as create_clinic_with_admin
-from shared.cli.answers import Address, Line, Zone
-from shared.cli.opening import installation, require_newest
+from shared.cli.answers import Address, Line, Phone, Zone
+from shared.cli.opening import installation, refuse, require_newest
 from shared.passwords import LONGEST, SHORTEST, password_fault
 from shared.queries import installed_clinics
+from shared.revisions import Standing
 from shared.settings import Settings
 
 QUESTIONS: dict[str, tuple[str, click.ParamType[str, str]]] = {
     "name": ("Clinic's name", Line(120)),
     "time_zone": ("Its time zone, such as America/Los_Angeles", Zone()),
-    "contact_phone": ("Its phone, for companies", Line(40)),
+    "contact_phone": ("Its phone, for companies", Phone()),
     "contact_email": ("Its mail address, for companies", Address()),
-    "dial_in_number": ("Dial-in number of its meetings", Line(40)),
+    "dial_in_number": ("Dial-in number of its meetings", Phone()),
     "admin_name": ("Admin's name", Line(120)),
     "admin_email": ("Admin's mail address, to log in with", Address()),
 }
@@ -32,6 +33,7 @@ QUESTIONS: dict[str, tuple[str, click.ParamType[str, str]]] = {
 def migrate() -> None:
     """Bring the database to the newest migration."""
     with installation():
+        refuse(Standing.UNKNOWN)
         flask_migrate.upgrade()
     click.echo("The database is at the newest migration.")
 

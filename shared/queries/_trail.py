@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import aliased
 
 from shared.audit import AuditEvent
+from shared.languages import language_of
 from shared.models import (
     Appointment,
     AuditEntry,
     ClinicLanguage,
     Company,
-    HuntGroup,
     Invite,
     Mail,
     Request,
@@ -30,7 +30,7 @@ PRODUCT = "Interpreter Dispatch"
 
 @dataclass(frozen=True, slots=True)
 class TrailFacts:
-    """One line of the trail. Names are today's; "" where there is none (any more).
+    """One line of the trail. Names are today's, of hunt groups those of then; "" where there is none (any more).
 
     ``user`` or ``actor_company`` acted, neither for the product itself. ``company`` is the one that the line is about,
     ``about`` what an administrator changed. ``visit_id`` is the visit itself, or the first of its request.
@@ -89,7 +89,7 @@ def select_trail(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             func.coalesce(AuditEntry.visit_id, first_visit).label("visit_id"),
             Mail.recipient,
             Mail.kind.label("mail_kind"),
-            func.coalesce(about_user.name, about_company.name, HuntGroup.name, ClinicLanguage.name).label("about_name"),
+            func.coalesce(about_user.name, about_company.name, ClinicLanguage.name).label("about_name"),
         )
         .outerjoin(User, User.id == AuditEntry.actor_user_id)
         .outerjoin(acting_invite, acting_invite.id == AuditEntry.actor_invite_id)
@@ -102,7 +102,6 @@ def select_trail(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         .outerjoin(Appointment, Appointment.id == func.coalesce(Visit.appointment_id, Request.appointment_id))
         .outerjoin(about_user, _is_about("user", about_user.id))
         .outerjoin(about_company, _is_about("company", about_company.id))
-        .outerjoin(HuntGroup, _is_about("hunt_group", HuntGroup.id))
         .outerjoin(ClinicLanguage, _is_about_language())
         .where(*conditions)
     )
@@ -127,7 +126,10 @@ def facts_of(row: Any) -> TrailFacts:
     entry: AuditEntry = row.AuditEntry
     fields, about_name = tuple(entry.fields), row.about_name or ""
     if entry.about_kind == "language" and fields:
-        fields, about_name = fields[1:], about_name or fields[0]
+        known = language_of(fields[0])
+        fields, about_name = fields[1:], about_name or (known.name if known else fields[0])
+    if entry.about_kind == "hunt_group" and fields:
+        fields, about_name = fields[1:], fields[0]
     return TrailFacts(
         id=entry.id,
         at=entry.at,
@@ -221,7 +223,7 @@ _WORDS: dict[str, str] = {
     AuditEvent.COMPANY_ACCREDITED: "{who} accredited the company {about}",
     AuditEvent.HUNT_GROUP_ADDED: "{who} added the hunt group {about}",
     AuditEvent.HUNT_GROUP_CHANGED: "{who} changed the hunt group {about}: {fields}",
-    AuditEvent.HUNT_GROUP_REMOVED: "{who} deleted {about}",
+    AuditEvent.HUNT_GROUP_REMOVED: "{who} deleted the hunt group {about}",
     AuditEvent.USER_INVITED: "{who} invited {about}",
     AuditEvent.USER_CHANGED: "{who} changed the user {about}: {fields}",
     AuditEvent.USER_DEACTIVATED: "{who} deactivated the user {about}",

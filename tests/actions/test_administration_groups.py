@@ -55,7 +55,7 @@ def test_the_order_of_a_group_is_kept_and_is_that_of_the_invites(world_on_either
     assert tuple(invite.company_id for invite in world.invites_of(visit)) == ids(
         world, "Lumen", "Bridgeway", "Clearsign"
     )
-    assert trail(world) == [("hunt_group_changed", ["companies"], world.clinic.groups[GROUP])]
+    assert trail(world) == [("hunt_group_changed", [GROUP, "companies"], world.clinic.groups[GROUP])]
 
 
 def test_a_groups_change_withdraws_nothing(world: World) -> None:
@@ -65,7 +65,7 @@ def test_a_groups_change_withdraws_nothing(world: World) -> None:
 
     assert state_of(world, visit) is RequestState.PENDING
     assert len(world.invites_of(visit)) == 3
-    assert trail(world)[0][1] == ["name", "companies"]
+    assert trail(world)[0][1] == ["Other name", "name", "companies"]
 
 
 def test_a_new_group_has_no_company_and_nobody_can_choose_it_yet(world_on_either: World) -> None:
@@ -78,7 +78,7 @@ def test_a_new_group_has_no_company_and_nobody_can_choose_it_yet(world_on_either
 
     assert plan is not None
     assert plan.errors["interpreter"] == "ASL nights: No company of this group can be asked now."
-    assert trail(world) == [("hunt_group_added", [], made.id)]
+    assert trail(world) == [("hunt_group_added", ["ASL nights"], made.id)]
 
 
 @pytest.mark.parametrize("ends", ["emptied", "deleted"])
@@ -111,7 +111,7 @@ def test_a_deleted_group_leaves_its_companies_and_what_was_asked_through_it(worl
     world.accept(visit, "Northlight")
 
     assert state_of(world, visit) is RequestState.ACCEPTED
-    assert trail(world) == [("hunt_group_removed", [], world.clinic.groups[GROUP])]
+    assert trail(world) == [("hunt_group_removed", [GROUP], world.clinic.groups[GROUP])]
 
 
 def test_only_companies_of_the_clinic_that_interpret_the_language_can_be_in_a_group(world_on_either: World) -> None:

@@ -6,11 +6,12 @@ from datetime import date, time
 from shared.actions.changes import ChangeOutcome
 from shared.models import Clinic
 from shared.repeat import Repeat
-from shared.states import Frequency, VisitType
+from shared.states import Frequency, Role, VisitType
 from shared.times import clock_text
 from tests.actions.changing import FOLLOWING, book_series, confirm, edit, family, plan_of, wish
 from tests.world import ZONE, World
 
+TUESDAYS = Repeat(Frequency.WEEKLY, (1,), None, None, 5)
 SUNDAYS = Repeat(Frequency.WEEKLY, (6,), None, None, 3)
 
 
@@ -81,3 +82,26 @@ def test_no_interpreter_leaves_nobody_to_read_the_notes(world: World) -> None:
     edit(world, visit, language_tag="", picks=())
 
     assert world.badge(visit) == "No interpreter asked"
+
+
+def test_new_dates_are_like_those_they_follow_and_not_like_earlier_ones(world: World) -> None:
+    visits = book_series(world, repeat=TUESDAYS, ask=["Clearsign", "Northlight"])
+    other = world.add_user(Role.PROVIDER, "Dr. Chen")
+    later = {"wall": time(13, 0), "duration_minutes": 60, "provider_id": other}
+    edit(world, visits[3], reach=FOLLOWING, ask=["Northlight"], **later)
+
+    plan = plan_of(world, wish(world, visits[3], reach=FOLLOWING, repeat=longer(world, visits[3], 4)))
+
+    assert [(c.draft.wall, c.draft.duration_minutes, c.draft.provider_id) for c in plan.changes if c.added] == [
+        (time(13, 0), 60, other)
+    ] * 2
+    assert [company.name for asking in plan.askings for company in asking.question.companies] == ["Northlight"]
+
+
+def test_in_a_draw_new_dates_are_as_the_form_shows(world: World) -> None:
+    visits = book_series(world, repeat=TUESDAYS)
+    edit(world, visits[3], wall=time(16, 0))
+
+    edit(world, visits[3], reach=FOLLOWING, repeat=longer(world, visits[3], 3))
+
+    assert walls(world, visits[0]) == ["09:30", "09:30", "09:30", "16:00", "09:30", "16:00"]

@@ -144,8 +144,7 @@ def test_without_a_database_or_a_folder_nothing_is_made(bare_console: Console, w
     assert not (tmp_path / "dispatch.sqlite3").exists()
 
     said = console_of(world).refuses("backup", tmp_path / "nowhere" / "copy.sqlite3")
-    assert "No such file or directory" in said
-    assert "nowhere" in said
+    assert f"There is no folder {tmp_path / 'nowhere'}. Make it first" in said
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_without_a_database_or_a_folder_nothing_is_made(bare_console: Console, w
                 "PRAGMA writable_schema=ON",
                 "DELETE FROM sqlite_master WHERE name = 'ix_mail_due'",
             ),
-            "The database is damaged",
+            " is damaged: ",
         ),
         (("UPDATE alembic_version SET version_num = '9999'",), "another version of the program"),
         (("DROP TABLE alembic_version",), "no database of Interpreter Dispatch"),
@@ -399,3 +398,13 @@ def test_on_postgresql_both_say_what_to_use(postgres_template: PostgresTemplate,
     for tool in ("pg_dump --format=custom", "pg_restore", "pg_basebackup"):
         assert tool in said
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_file_that_is_no_database_is_named_and_not_ours(world: World, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("No database at all. " * 100)
+    world.close()
+
+    said = console_of(world).refuses("restore", text)
+
+    assert f"{text} is damaged: file is not a database. Nothing was changed. Use another backup." in said

@@ -127,6 +127,8 @@ def test_what_no_option_says_is_asked_and_a_wrong_answer_is_asked_again(console:
         ("time_zone", "Mars/Olympus", "There is no time zone of this name."),
         ("time_zone", "EST", "There is no time zone of this name."),
         ("contact_phone", "5" * 41, "longer than 40 characters"),
+        ("contact_phone", "abc", "Write a phone number"),
+        ("dial_in_number", "1", "Write a phone number"),
         ("contact_email", "desk@", "This is no mail address."),
         ("contact_email", "dësk@harbor.example", "This is no mail address."),
         ("dial_in_number", "", "This can't be empty."),
@@ -210,6 +212,7 @@ def test_a_database_older_or_newer_than_the_program_is_refused(console: Console)
             connection.execute("update alembic_version set version_num = ?", (revision,))
         connection.close()
         assert sentence in refused(console)
+    assert "another version of the program" in console.refuses("migrate")
 
 
 def test_the_demo_says_what_it_made_and_touches_no_database_that_holds_a_clinic(console: Console) -> None:

@@ -124,3 +124,18 @@ def test_served_jobs_run_until_they_are_told_to_stop(bare_console: Console, tmp_
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("words", [("tick",), ("jobs", "serve")])
+def test_without_tables_jobs_say_what_to_run(bare_console: Console, words: tuple[str, ...]) -> None:
+    said = bare_console.refuses(*words)
+
+    assert "The database has no tables yet. Run: python -m shared.cli migrate" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("tick",), ("prepare",), ("jobs", "list")])
+def test_a_database_out_of_reach_is_a_sentence(bare_console: Console, words: tuple[str, ...]) -> None:
+    nowhere = bare_console.setting(DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+
+    assert "The database can't be used" in nowhere.refuses(*words)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.texts import is_readable, tidy
+from shared.texts import is_phone_number, is_readable, tidy
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,13 @@ def test_what_is_no_text_can_not_be_read(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "Jonah", "two\nlines\tand a tab", "🧏🏽‍♀️", "יונה"])
 def test_any_script_can_be_read(text: str) -> None:
     assert is_readable(text)
+
+
+@pytest.mark.parametrize("text", ["+1 555 0142", "+1 555\u20110142", "(555) 0142-x3", "+1 555 0142 ext. 4", "112#23*"])
+def test_numbers_are_written_in_many_ways(text: str) -> None:
+    assert is_phone_number(text)
+
+
+@pytest.mark.parametrize("text", ["", "1234", "call us at 555 0142", "５５５０１４２", "+1 555 0142 next"])
+def test_what_nobody_can_dial_is_no_number(text: str) -> None:
+    assert not is_phone_number(text)

@@ -69,7 +69,7 @@ def test_a_company_is_added_listed_and_asked(world_on_either: World) -> None:
         ("phone", "none", "Write a phone number"),
         ("addresses", " \r\n ", "A company needs at least one address."),
         ("addresses", "a@x.example\nnowhere", "Address 2 is not a complete e-mail address."),
-        ("addresses", "a@x.example, b@x.example", "Address 1 is not a complete e-mail address."),
+        ("addresses", "a@x.example, b@x.example", "Line 1 holds more than one address. Write one on each line."),
         ("addresses", "ü@x.example", "Address 1 is not a complete e-mail address."),
         ("addresses", "a@x.example\nA@X.example", "An address stands here twice."),
         ("addresses", "\n".join(f"a{n}@x.example" for n in range(11)), "At most 10 addresses."),

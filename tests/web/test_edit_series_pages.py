@@ -2,11 +2,14 @@
 
 from datetime import date, time
 
-from shared.models import Visit
+from shared.actions import AnswerOutcome
+from shared.db import reading
+from shared.models import Clinic, Visit
+from shared.queries import visit_details
 from shared.repeat import Repeat
 from shared.states import Frequency
 from tests.web.changing import WEEKLY_6, accepted, confirm, held, open_change, preview, save, send, told
-from tests.web.checks import dump, soup_of, words
+from tests.web.checks import complaint, dump, soup_of, values_of, words
 from tests.world import World
 
 
@@ -173,3 +176,135 @@ def test_a_visit_years_away_can_be_changed(world: World) -> None:
     first = world.book(repeat=Repeat(Frequency.MONTHLY, month_day=24, count=40))
 
     save(world.login(), first + 39, reason="Last one")
+
+
+def two_winners(world: World) -> int:
+    """Six dates: Clearsign holds the first three, Northlight the others. Gives the first visit."""
+    first = accepted(world, repeat=WEEKLY_6)
+    save(world.login(), first + 3, reach="following", interpreter=[f"company:{world.clinic.companies['Northlight']}"])
+    world.tick()
+    assert world.accept(first + 3, "Northlight") is AnswerOutcome.TAKEN
+    world.tick()
+    return first
+
+
+def version_of(world: World, visit: int) -> int:
+    with world.jobs.app_context(), reading() as session:
+        return session.get_one(Visit, visit).version
+
+
+def pin_of(world: World, visit: int) -> str:
+    with world.jobs.app_context():
+        details = visit_details(world.clinic.scope(), visit, now=world.now)
+    assert details is not None
+    return details.pin
+
+
+def test_whoever_keeps_its_dates_and_gets_another_room_is_named_before(world: World) -> None:
+    first = two_winners(world)
+    client, pin = world.login(), pin_of(world, first)
+
+    page = open_change(client, first + 2, "cancel", "?reach=following")
+    assert "Clearsign keeps the other 2 dates; the meeting room and its PIN change." in told(page)
+    assert "room and PIN stay" not in told(page)
+
+    page = open_change(client, first + 3, "cancel", "?reach=following")
+    assert "Clearsign keeps its dates and is told of a new meeting room and PIN." in told(page)
+    world.pass_time(minutes=1)
+    confirm(client, page)
+    world.tick()
+    assert pin_of(world, first) != pin
+    assert world.subjects(to="Clearsign")[-1].startswith("Updated: ASL Interpreter")
+
+
+def test_other_companies_for_all_leave_a_date_without_an_interpreter_alone(world: World) -> None:
+    first = world.book(ask=["Clearsign"], repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 5, language="", interpreter=[])
+    before = version_of(world, first + 5)
+
+    page = preview(client, first, reach="all", interpreter=[f"company:{world.clinic.companies['Northlight']}"])
+    assert "5 dates" in words(page)
+    confirm(client, page)
+
+    assert world.badge(first + 5) == "No interpreter asked"
+    assert version_of(world, first + 5) == before
+
+
+def test_two_dates_that_the_change_puts_on_one_time_are_a_warning(world: World) -> None:
+    first = world.book(repeat=WEEKLY_6)
+    client = world.login()
+    save(client, first + 1, date="2026-12-08", start_time="14:00")
+
+    page = preview(client, first, reach="all", start_time="11:00")
+
+    assert "Two visits of the series would be at the same time: Tue 8 Dec 2026, 11:00–11:45" in words(page)
+
+
+def test_a_date_whose_time_comes_twice_says_so(world: World) -> None:
+    sundays = Repeat(Frequency.WEEKLY, weekdays=(6,), count=2)
+    first = world.book(repeat=sundays, day=date(2027, 10, 31))
+
+    page = preview(world.login(), first, reach="all", start_time="01:30")
+
+    assert words(page).count("The usual time comes twice on that day: it takes the first.") == 1
+
+
+def test_asking_again_lists_the_dates_and_names_the_others(world: World) -> None:
+    first = world.book(ask=["Clearsign"], repeat=WEEKLY_6)
+    client = world.login()
+
+    page = preview(client, first + 1, "ask", reach="following")
+
+    listed = soup_of(page).select("ol.dates li")
+    assert len(listed) == 5
+    assert "The other date loses its request too and is asked anew, together in one request." in told(page)
+
+
+def test_back_after_confirm_and_the_form_again_lead_to_the_visit(world: World) -> None:
+    visit = world.book(ask=["Clearsign"])
+    client = world.login()
+    form = open_change(client, visit)
+    page = send(client, form, start_time="11:00")
+    assert confirm(client, page).status_code == 303
+
+    again = send(client, form, start_time="11:00")
+
+    # The form that was opened carries no key yet; the preview's own form does.
+    assert again.status_code in {303, 409}
+    data = dict(values_of(page, field="promise"))
+    reloaded = client.post(f"/visits/{visit}/edit", data=data | {"do": ""})
+    assert reloaded.status_code == 303
+    assert reloaded.location == f"/visits/{visit}"
+
+
+def test_a_visit_that_does_not_repeat_is_not_moved_years_away(world: World) -> None:
+    visit = world.book()
+    client = world.login()
+    page = send(client, open_change(client, visit), date="2030-11-30")
+
+    assert page.status_code == 422
+    assert "Choose a date within the next two years." in complaint(page, "date").near
+
+
+def test_companies_are_asked_again_in_the_order_of_the_group(world: World) -> None:
+    visit = world.book(ask=["ASL daytime", "Lumen"])
+    save(world.login(), visit, start_time="11:00")
+
+    with world.jobs.app_context():
+        names = {company_id: name for name, company_id in world.clinic.companies.items()}
+        asked = [names[invite.company_id] for invite in world.invites_of(visit)]
+    assert asked == ["Clearsign", "Northlight", "Bridgeway", "Lumen"]
+
+
+def test_asking_while_requests_are_switched_off_leads_back_to_the_visit(world: World) -> None:
+    visit = world.book(ask=["Clearsign"])
+    client = world.login()
+    page = preview(client, visit, "ask")
+    world.change(Clinic, world.clinic.id, dispatch_enabled=False)
+
+    answer = confirm(client, page)
+
+    assert answer.status_code == 409
+    assert "Interpreter requests are switched off for this clinic. Nothing was changed." in words(answer)
+    assert soup_of(answer).find("a", href=f"/visits/{visit}") is not None
