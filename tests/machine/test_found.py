@@ -145,3 +145,14 @@ def test_what_a_colleague_cancelled_is_shown_before_who_accepted_meanwhile(steps
     steps.confirm(steps.previews[0])
 
     everything_agrees(steps)
+
+
+def test_a_closed_request_stays_with_a_visit_that_changes_while_nobody_can_be_asked(steps: Steps) -> None:
+    visit = book(steps, NORTHLIGHT)[0]
+    send(steps)
+    answers(steps, visit, NORTHLIGHT, Answer.DECLINED)
+    steps.switch_asking(steps.town.clinics[0], on=False)
+
+    edit(steps, visit, minutes=45)
+
+    everything_agrees(steps)

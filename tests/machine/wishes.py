@@ -276,7 +276,9 @@ def _end(plan: Plan, appointment: Appointment, leaving: list[Future], now: datet
 
 def _ask(plan: Plan, clinic: Clinic, leaving: list[Future], form: Form, *, strict: bool) -> None:
     """One request where language, companies and notes agree. What the form says must hold; where the others' ticks
-    no longer do, whoever is left is asked."""
+    no longer do, whoever is left is asked. Where nobody is, a request that is closed stays: its badge says why nobody
+    comes."""
+    ended = {request for request, _visits in plan.ends}
     for future in leaving:
         if future.cancelled:
             continue
@@ -288,7 +290,7 @@ def _ask(plan: Plan, clinic: Clinic, leaving: list[Future], form: Form, *, stric
                 plan.invalid = True
         if companies:
             _join(plan, future, companies)
-        elif future.visit is not None:
+        elif future.visit is not None and (future.visit.request in ended or not (after["language"] and after["picks"])):
             plan.unasked.append(future.visit)
 
 
