@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, exists, or_, select, update
+from sqlalchemy import CursorResult, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from shared import outbox
@@ -135,8 +135,8 @@ def after_drop(session: Session, request: Request, mail: Mail, *, now: datetime)
     """A mail was dropped before it left: tell its reader what it would have told, or made needless to tell."""
     if mail.in_doubt or mail.kind is MailKind.FILLED:
         follow_up(session, request, mail, now=now)
-    elif mail.kind is MailKind.INVITE:
-        _tell_of_earlier(session, request, mail, now)
+    if mail.kind is MailKind.INVITE:
+        tell_of_earlier(session, request, mail, now=now)
 
 
 def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
@@ -164,21 +164,23 @@ def is_over(session: Session, request: Request) -> bool:
 def _tell_who_was_asked(
     session: Session, request: Request, invite: Invite, address: InviteAddress, now: datetime
 ) -> None:
-    """Filled, or withdrawn: each once, and neither to a company that is asked anew about one of these visits."""
+    """Filled, or withdrawn: each once, and neither to whoever hears of these visits by a later request."""
     if request.state is RequestState.ACCEPTED:
         outbox.queue_once_to_company(session, MailKind.FILLED, request, address, now=now)
     elif (
         request.state in WITHDRAWN_STATES
-        and not _is_asked_anew(session, request, invite.company_id)
+        and not _hears_of_later(session, request, invite.company_id, address.email)
         and outbox.take_back(session, MailKind.FILLED, address, now=now)
     ):
         outbox.queue_once_to_company(session, MailKind.WITHDRAWN, request, address, now=now)
 
 
-def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
-    """Whether an invite of a later request about a visit of this one has left for the company, or will."""
+def _hears_of_later(session: Session, request: Request, company_id: int, email: str) -> bool:
+    """Whether a later request about a visit of this one has asked the company anew, or told this address that there is
+    nothing to do: whether its mail has left, or will."""
     session.flush()
     later = aliased(RequestVisit)
+    news = and_(Mail.kind.in_((MailKind.FILLED, MailKind.WITHDRAWN)), Mail.recipient == email)
     return bool(
         session.scalar(
             select(
@@ -189,7 +191,7 @@ def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
                     Invite.request_id == later.request_id,
                     Invite.company_id == company_id,
                     Mail.invite_id == Invite.id,
-                    Mail.kind == MailKind.INVITE,
+                    or_(Mail.kind == MailKind.INVITE, news),
                     Mail.state.in_((MailState.QUEUED, MailState.SENT)),
                 )
             )
@@ -197,14 +199,15 @@ def _is_asked_anew(session: Session, request: Request, company_id: int) -> bool:
     )
 
 
-def _tell_of_earlier(session: Session, request: Request, dropped: Mail, now: datetime) -> None:
-    """The invite that was to take the place of an earlier one never left: its company holds the earlier one still, and
-    was told nothing when that one was withdrawn, because it was asked anew.
+def tell_of_earlier(session: Session, request: Request, lost: Mail, *, now: datetime) -> None:
+    """An invite that was to take the place of an earlier one was dropped, refused or given up. If no other address got
+    one either, its company holds the earlier one alone, and was told nothing when that was withdrawn: it is told now.
 
-    Locks the earlier request after the later one. Nobody waits for them the other way round: no visit points to a
+    Even if the new one may have left, unless news of that one is on its way: once too often is better than never.
+    Locks an earlier request after a later one. Nobody waits for them the other way round: no visit points to a
     withdrawn request any more.
     """
-    earlier, company_id = aliased(RequestVisit), session.get_one(Invite, dropped.invite_id).company_id
+    earlier, company_id = aliased(RequestVisit), session.get_one(Invite, lost.invite_id).company_id
     found = (
         select(InviteAddress.id, Request.id)
         .join(Invite, Invite.id == InviteAddress.invite_id)
@@ -221,7 +224,7 @@ def _tell_of_earlier(session: Session, request: Request, dropped: Mail, now: dat
             Mail.kind == MailKind.INVITE,
             or_(Mail.state == MailState.SENT, Mail.in_doubt),
         )
-        .order_by(Request.id, InviteAddress.id)
+        .order_by(Request.id.desc(), InviteAddress.id)
         .distinct()
     )
     for address_id, request_id in session.execute(found).all():

@@ -14,6 +14,7 @@ from shared.actions._moves import (
     follow_up,
     lock_invites,
     lock_request,
+    tell_of_earlier,
 )
 from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
@@ -149,6 +150,7 @@ def _after_failure(session: Session, request: Request | None, mail: Mail, now: d
     if mail.kind is MailKind.INVITE:
         if not close_if_due(session, request, now=now):
             close_if_nobody_left(session, request, now=now)
+        tell_of_earlier(session, request, mail, now=now)
     elif mail.kind is MailKind.CONFIRMATION and request.state is RequestState.ACCEPTED:
         session.flush()
         states = set(

@@ -1,6 +1,6 @@
 """Holds the product's rows, pages and mails against the model: after every step, and when all mail is delivered."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,10 @@ from tests.machine.post import CLINIC_NEWS, OF_CALENDAR, TO_WINNER, InHand, Post
 from tests.machine.town import Town
 
 TRIED = {MailState.SENT, MailState.BOUNCED, MailState.DEAD}
+NEWS = {MailKind.FILLED, MailKind.WITHDRAWN}
+
+ByAddress = defaultdict[tuple[int, str], list[Any]]
+"""The mails of an invite to one address."""
 
 
 class Watch:
@@ -130,15 +134,15 @@ class Watch:
         """What each address was told, and the clinic's news."""
         for clinic in self._town.clinics:
             mails = _mails(clinic)
-            by_address: dict[tuple[int, str], list[Any]] = {}
+            by_address: ByAddress = defaultdict(list)
             for row in mails:
-                by_address.setdefault((row.invite_id, row.email), []).append(row)
+                by_address[row.invite_id, row.email].append(row)
             self._check_accounts(mails)
             for request in clinic.requests:
                 for invite in request.invites.values():
                     self._check_sequences(invite)
                     for email in invite.mails:
-                        self._check_told(invite, email, by_address.get((invite.id, email), []), now)
+                        self._check_told(invite, email, by_address, now)
                 self._check_clinic_news(request, mails)
 
     def check_pages(self, now: datetime) -> None:
@@ -194,21 +198,22 @@ class Watch:
                 said = (hand.kind is MailKind.CANCELLATION, _said(hand))
                 assert seen.setdefault(hand.letter.sequence, said) == said, "a sequence did not rise"
 
-    def _asked_again(self, invite: model.Invite) -> tuple[bool, bool]:
-        """Whether the company got a later invite about one of the same visits; and whether each of its addresses did,
-        by the change that ended this one."""
+    def _asked_again(self, invite: model.Invite, email: str, mails: ByAddress) -> tuple[bool, bool]:
+        """Whether the company got a later invite about one of the same visits, or this address the news of one; and
+        whether it was asked anew by the change that ended this one, without a moment in which it was not."""
         request, company = invite.request, invite.company
         later = [
             other.invites[company]
             for other in request.appointment.requests
             if other.id > request.id and company in other.invites and set(other.told) & set(request.told)
         ]
-        got = {one: {hand.email for hand in self._post.read if hand.invite is one} for one in later}
-        anew = any(set(invite.mails) <= emails for one, emails in got.items() if one.request in request.successors)
-        return any(got.values()), anew
+        got = any(hand.invite in later for hand in self._post.read)
+        news = any(row.kind in NEWS and row.state in TRIED for one in later for row in mails[one.id, email])
+        return got or news, any(one.went_well for one in later if one.request in request.successors)
 
-    def _check_told(self, invite: model.Invite, email: str, mails: Sequence[Any], now: datetime) -> None:
+    def _check_told(self, invite: model.Invite, email: str, by_address: ByAddress, now: datetime) -> None:
         """What one address was told agrees with what has become of the request, and nothing was told twice."""
+        mails = by_address[invite.id, email]
         request, who = invite.request, f"{email} about request {invite.request.id} ({_words(mails)})"
         gone = any(row.state in {MailState.BOUNCED, MailState.DEAD} for row in mails)
         read = {row.id for row in mails} & {hand.claimed.id for hand in self._post.read}
@@ -228,30 +233,36 @@ class Watch:
                 self._check_winner(invite, email, told, who, now)
         else:
             assert not told[MailKind.CANCELLATION], f"{who} never won, and got a cancellation"
-            news = sum(row.id in read for row in mails if row.kind in {MailKind.FILLED, MailKind.WITHDRAWN})
+            news = sum(row.id in read for row in mails if row.kind in NEWS)
             unheard = any(row.id in self._post.doubtful for row in mails if row.kind is MailKind.FILLED)
             assert news <= 1 + unheard, f"{who} read twice that there is nothing to do"
-            self._check_loser(invite, told, asked=asked, doubt=doubt, gone=gone, who=who)
+            if not (asked or doubt):
+                assert not told[MailKind.FILLED] + told[MailKind.WITHDRAWN], f"{who} is told something for nothing"
+                return
+            later, anew = self._asked_again(invite, email, by_address)
+            self._check_loser(invite, told, silent=gone or not asked, later=later, anew=anew, who=who)
 
     def _check_loser(
-        self, invite: model.Invite, told: Counter[MailKind], *, asked: bool, doubt: bool, gone: bool, who: str
+        self, invite: model.Invite, told: Counter[MailKind], *, silent: bool, later: bool, anew: bool, who: str
     ) -> None:
-        """Filled, or nothing to do: one of them to whoever was asked and has not answered."""
+        """Filled, or nothing to do: one of them to whoever was asked, unless there is ``silent`` nobody to tell.
+
+        ``later`` and ``anew``: what _asked_again says.
+        """
         request = invite.request
         news = told[MailKind.FILLED] + told[MailKind.WITHDRAWN]
         over = request.was_won or request.state in ENDED
-        if invite.answer is not None or not over or not (asked or doubt):
+        if invite.answer is not None or not over:
             assert not news, f"{who} is told something for nothing"
             return
         assert not told[MailKind.FILLED] or request.was_won, f"{who} hears that it is filled"
         assert not told[MailKind.WITHDRAWN] or request.state in ENDED, f"{who} hears that it is withdrawn"
         if request.state not in ENDED:
-            assert news or gone or not asked, f"{who} was asked and never heard that somebody else has it"
+            assert news or silent, f"{who} was asked and never heard that somebody else has it"
             return
-        later, anew = self._asked_again(invite)
-        if anew and not doubt:
+        if anew:
             assert not told[MailKind.WITHDRAWN], f"{who} is asked anew and hears that there is nothing to do"
-        assert news or later or gone or not asked, f"{who} was asked and never heard that it is over"
+        assert news or later or silent, f"{who} was asked and never heard that it is over"
 
     def _check_winner(self, invite: model.Invite, email: str, told: Counter[MailKind], who: str, now: datetime) -> None:
         """Whoever holds visits knows exactly which, and how; whoever lost all knows that, and no way in."""

@@ -151,12 +151,14 @@ class Visit:
 
 @dataclass(eq=False)
 class Invite:
-    """``mails`` are its invite mails by address, ``confirmations`` the winner's; ``due`` counts how often each of the
-    two was to go to an address (more than once only if somebody said that it works again)."""
+    """``first`` are the addresses it was made with; ``mails`` are its invite mails by address, ``confirmations`` the
+    winner's; ``due`` counts how often each of the two was to go to an address (more than once only if somebody said
+    that it works again)."""
 
     request: "Request"
     company: Company
-    mails: dict[str, MailState]
+    first: tuple[str, ...]
+    mails: dict[str, MailState] = field(default_factory=dict)
     answer: Answer | None = None
     id: int = 0
     links: dict[str, str] = field(default_factory=dict)
@@ -182,6 +184,11 @@ class Invite:
         if mails.get(email) not in {MailState.QUEUED, MailState.SENT}:
             mails[email] = MailState.QUEUED
             self.due[what, email] += 1
+
+    @property
+    def went_well(self) -> bool:
+        """Whether at every moment since it was made, one of its mails at least had left or was about to."""
+        return any(self.mails[email] is MailState.SENT and self.due["invite", email] == 1 for email in self.first)
 
     @property
     def may_still_answer(self) -> bool:
@@ -283,8 +290,8 @@ def ask(
     deadline = deadline_of(appointment.clinic, (visit.starts_at for visit in visits), now)
     request = Request(appointment, language, picks, notes, list(visits), deadline)
     for company in companies:
-        request.invites[company] = invite = Invite(request, company, {})
-        for email in company.working:
+        request.invites[company] = invite = Invite(request, company, tuple(company.working))
+        for email in invite.first:
             invite.owe(email, invite.mails, "invite")
     appointment.requests.append(request)
     for visit in visits:

@@ -156,3 +156,49 @@ def test_a_closed_request_stays_with_a_visit_that_changes_while_nobody_can_be_as
     edit(steps, visit, minutes=45)
 
     everything_agrees(steps)
+
+
+def asked_anew_twice_over(steps: Steps) -> Visit:
+    """Clearsign, which has two addresses, has the invite that an edit withdrew, and is to get a new one at both."""
+    visit = book(steps, CLEARSIGN)[0]
+    send(steps)
+    edit(steps, visit, minutes=90)
+    return visit
+
+
+def test_who_was_to_be_asked_anew_hears_that_it_is_over_when_one_new_invite_came_too_late_and_one_is_lost(
+    steps: Steps,
+) -> None:
+    visit = asked_anew_twice_over(steps)
+    steps.pick_up()
+    steps.settle(0, Fate.DIED)
+
+    assert visit.request is not None
+    steps.wait(visit.request.deadline)
+    steps.sweep()
+
+    everything_agrees(steps)
+
+
+def test_who_was_to_be_asked_anew_hears_that_it_is_over_when_one_new_invite_came_too_late_and_one_bounced(
+    steps: Steps,
+) -> None:
+    visit = asked_anew_twice_over(steps)
+    steps.pick_up()
+
+    assert visit.request is not None
+    steps.wait(visit.request.deadline)
+    steps.sweep()
+    steps.settle(0, Fate.REFUSED)
+
+    everything_agrees(steps)
+
+
+def test_who_was_to_be_asked_anew_hears_that_it_is_over_when_all_new_invites_bounced(steps: Steps) -> None:
+    asked_anew_twice_over(steps)
+    steps.pick_up()
+    steps.settle(0, Fate.REFUSED)
+    steps.pick_up()
+    steps.settle(0, Fate.REFUSED)
+
+    everything_agrees(steps)
