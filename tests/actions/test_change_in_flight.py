@@ -8,6 +8,7 @@ import pytest
 from shared.actions import ClaimedMail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
 from shared.actions.deliveries import LEASE
 from shared.queries import letter_of
+from shared.rules import RETRY_FOR
 from shared.states import MailKind, MailState
 from tests.actions.changing import ALL, ask_again, book_series, cancel, check_order, edit, lost, told
 from tests.actions.desk import claim_to, mail_states
@@ -43,6 +44,14 @@ def dropped(world: World, mail: ClaimedMail) -> None:
 def cut_off(world: World, mail: ClaimedMail) -> None:
     with world.jobs.app_context():
         assert put_off_mail(mail, error="DATA", jitter=0.0, in_doubt=True, now=world.now)
+
+
+def given_up(world: World, mail: ClaimedMail) -> None:
+    """Put off at the end of its 72 hours."""
+    world.pass_time(seconds=RETRY_FOR.total_seconds())
+    with world.jobs.app_context():
+        assert put_off_mail(mail, error="451", jitter=0.0, now=world.now)
+    check_order(world)
 
 
 def tick_later(world: World) -> None:
@@ -186,6 +195,21 @@ def test_a_second_invite_that_is_dropped_on_its_way_leads_to_news_of_the_first(w
     edit(world, visit, ask=["Clearsign"])
     dropped(world, leaving)
     world.tick()
+
+    assert told(world, "Northlight") == [ASKED, NOTHING]
+    assert "09:30–10:15 PST" in world.open_mail(to=NORTHLIGHT).text
+
+
+@pytest.mark.parametrize("fails", [refused, given_up])
+def test_a_second_invite_that_never_arrives_leads_to_news_of_the_first(
+    world_on_either: World, fails: Callable[[World, ClaimedMail], None]
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    world.tick()
+    edit(world, visit, wall=time(10, 0))
+    fails(world, claim_to(world, NORTHLIGHT))
+    tick_later(world)
 
     assert told(world, "Northlight") == [ASKED, NOTHING]
     assert "09:30–10:15 PST" in world.open_mail(to=NORTHLIGHT).text
