@@ -296,8 +296,8 @@ class Watch:
                 assert set(to) - people, "whoever confirmed hears nothing"
                 assert set(to) & people, "no provider hears of it"
             if rows and current and request.state is state:
-                with_it = {visit.provider.email for visit in request.held if visit.request is request}
-                assert with_it <= set(to), "the provider hears nothing"
+                held = [visit for visit in request.held if visit.request is request and not visit.handed_over]
+                assert {visit.provider.email for visit in held} <= set(to), "the provider hears nothing"
                 assert all(row.state in TRIED for row in rows), f"{kind} was dropped"
 
 

@@ -116,7 +116,8 @@ class Appointment:
 
 @dataclass(eq=False)
 class Visit:
-    """``version`` counts its changes; ``occurs_on`` is the date its rule gave, wherever it was moved."""
+    """``version`` counts its changes; ``occurs_on`` is the date its rule gave, wherever it was moved;
+    ``handed_over``: it had another provider before."""
 
     appointment: Appointment
     starts_at: datetime
@@ -128,6 +129,7 @@ class Visit:
     occurs_on: date | None = None
     request: "Request | None" = None
     cancelled: bool = False
+    handed_over: bool = False
     version: int = 1
     id: int = 0
 

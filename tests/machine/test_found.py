@@ -202,3 +202,18 @@ def test_who_was_to_be_asked_anew_hears_that_it_is_over_when_all_new_invites_bou
     steps.settle(0, Fate.REFUSED)
 
     everything_agrees(steps)
+
+
+def test_news_of_a_closed_request_goes_to_whoever_had_the_visit_then_and_not_to_whom_it_was_given_later(
+    steps: Steps,
+) -> None:
+    visit = book(steps, NORTHLIGHT, day=steps.now.date() + timedelta(days=2))[0]
+    send(steps)
+    clinic = steps.town.clinics[0]
+    steps.switch_asking(clinic, on=False)
+    assert visit.request is not None
+    steps.wait(visit.request.deadline)
+
+    edit(steps, visit, provider=clinic.providers[1])
+
+    everything_agrees(steps)

@@ -4,6 +4,7 @@ import os
 import secrets
 import time as stopwatch
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,7 +150,7 @@ deeds = st.one_of(  # the first is the one that Hypothesis likes best
     *_deed(3, "create", booking=bookings, sent=st.booleans()),
     *_deed(1, "open_links", link=which),
     *_deed(2, "wait", until=st.sampled_from(WAITS), sweep=st.booleans()),
-    *_deed(4, "slow_workers", count=st.integers(1, 3), fates=st.lists(st.sampled_from(Fate), max_size=3)),
+    *_deed(4, "slow_workers", count=st.integers(1, 3), fates=st.lists(st.sampled_from(Fate), min_size=1, max_size=4)),
     *_deed(3, "send_some", count=st.integers(1, 6)),
     *_deed(1, "deliver_all"),
     *_deed(4, "change_settings", who=clinics, what=st.sampled_from(SETTINGS), number=st.integers(0, 3), some=ticks),
@@ -157,9 +158,11 @@ deeds = st.one_of(  # the first is the one that Hypothesis likes best
 
 
 class Machine(RuleBasedStateMachine):
-    """One run: two new clinics, some fifty steps. ``world`` is put in by machine_for."""
+    """One run: two new clinics, some fifty steps. run_machine puts in ``world`` and who is told of every thousandth
+    step."""
 
     world: World
+    progress: Callable[[int], None]
     taken = 0
     seen: Counter[str] = Counter()  # noqa: RUF012 - each run_machine has its own
 
@@ -206,6 +209,8 @@ class Machine(RuleBasedStateMachine):
             return
         self._in_step = True
         type(self).taken += 1
+        if self.taken % 1_000 == 0:
+            type(self).progress(self.taken)
         getattr(self, name)(**values)
 
     def create(self, booking: Booking, sent: bool) -> None:
@@ -368,9 +373,11 @@ def _instant(steps: Steps, until: str) -> datetime:
     return min(instants, default=now)
 
 
-def run_machine(world: World, *, steps: int, seeded: int | None = None) -> Counter[str]:
+def run_machine(
+    world: World, *, steps: int, seeded: int | None = None, progress: Callable[[int], None] = lambda _taken: None
+) -> Counter[str]:
     """Run until so many steps were taken; tells how many, how fast, and what they led to."""
-    bound = type("Bound", (Machine,), {"world": world, "taken": 0, "seen": Counter()})
+    bound = type("Bound", (Machine,), {"world": world, "progress": progress, "taken": 0, "seen": Counter()})
     if seeded is not None:
         seed(seeded)(bound)
     began = stopwatch.perf_counter()
@@ -418,10 +425,13 @@ def test_many_more_random_steps_leave_product_and_model_agreed(
     database: str, steps: int, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world, seeded = request.getfixturevalue(f"{database}_world"), soak_seed()
-    with capsys.disabled():
-        print(f"\nMACHINE_SEED={seeded} runs the same steps again")  # noqa: T201
-    seen = run_machine(world, steps=steps, seeded=seeded)
 
-    with capsys.disabled():
-        print(report(seen, seeded=seeded))  # noqa: T201
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True)  # noqa: T201
+
+    tell(f"\nMACHINE_SEED={seeded} runs the same steps again")
+    seen = run_machine(world, steps=steps, seeded=seeded, progress=lambda taken: tell(f"{taken:,} of {steps:,} steps"))
+
+    tell(report(seen, seeded=seeded))
     assert seen["steps"] >= steps

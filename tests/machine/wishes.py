@@ -328,6 +328,7 @@ def _apply(appointment: Appointment, future: Future, new: Series | None) -> None
     elif future.cancelled:
         visit.cancelled = True
     else:
+        visit.handed_over |= form["provider"] is not visit.provider
         visit.provider, visit.kind, visit.minutes = form["provider"], form["kind"], form["minutes"]
         visit.patient_contact, visit.starts_at = form["patient_contact"], future.starts_at
         visit.series = new if new is not None and future.changed else visit.series
