@@ -217,3 +217,12 @@ def test_news_of_a_closed_request_goes_to_whoever_had_the_visit_then_and_not_to_
     edit(steps, visit, provider=clinic.providers[1])
 
     everything_agrees(steps)
+
+
+def test_notes_go_with_the_interpreter_even_if_somebody_typed_others(steps: Steps) -> None:
+    visit = book(steps, NORTHLIGHT)[0]
+
+    edit(steps, visit, language="", picks=frozenset(), notes="Quiet room")
+
+    assert visit.request is None
+    everything_agrees(steps)

@@ -177,6 +177,8 @@ def _typed(wanted: Wanted, before: Form) -> Form:
         form["rule"] = before["rule"]
     if not wanted.visit.appointment.clinic.asks:
         form |= {name: before[name] for name in INTERPRETER}
+    if wanted.what == "edit" and before["language"] and not form["language"] and not form["picks"]:
+        form["notes"] = ""  # nobody is asked any more who could read them
     return form
 
 
