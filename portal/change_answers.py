@@ -41,13 +41,13 @@ def read_promise(viewer: Viewer, token: str) -> Signed | None:
     value = services().tokens.unsign("change", token)
     if not isinstance(value, list) or value[0] != viewer.scope.user_id:
         return None
-    _user, key, digest, versions, company_ids, winner_ids, shown = value
+    _user, key, digest, versions, asked, winner_ids, shown = value
     return Signed(
         ChangePromise(
             key=key,
             digest=digest,
             versions=tuple((visit_id, version) for visit_id, version in versions),
-            company_ids=tuple(company_ids),
+            asked=tuple((tuple(handles), tuple(company_ids)) for handles, company_ids in asked),
             winner_ids=tuple(winner_ids),
         ),
         tuple((label, text) for label, text in shown),

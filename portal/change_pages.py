@@ -179,7 +179,7 @@ def sign_promise(viewer: Viewer, form: ChangeFields, plan: ChangePlan, *, shown:
             form.key.data,
             replace(plan.wish, reason="").digest(),
             plan.versions,
-            plan.company_ids,
+            plan.asked,
             plan.winner_ids,
             list(shown),
         ],

@@ -132,7 +132,7 @@ def _visits(count: int, one: str, many: str) -> str:
 
 def _of_winner(plan: ChangePlan, ending: Ending) -> list[str]:
     name, left = ending.company_name, len(ending.leaving)
-    room = "the meeting room and its PIN change" if any(e.loses_last for e in plan.endings) else "room and PIN stay"
+    room = "the meeting room and its PIN change" if any(e.changes_room for e in plan.endings) else "room and PIN stay"
     stays = f"{name} keeps {_dates(ending.keeps, 'the other')}; {room}."
     if plan.wish.kind is ChangeKind.CANCEL:
         told = "an updated calendar file" if ending.keeps else "a cancellation, with a calendar file that removes it"
@@ -146,7 +146,8 @@ def _of_winner(plan: ChangePlan, ending: Ending) -> list[str]:
     if ending.keeps:
         return [first, stays]
     again = " and a new request" if name in _asked(plan.askings) else ""
-    return [first, f"{name} gets a cancellation{again}. The meeting room and its PIN change."]
+    room = "The meeting room and its PIN change" if ending.changes_room else "Room and PIN stay: it has other dates"
+    return [first, f"{name} gets a cancellation{again}. {room}."]
 
 
 def _accepted(plan: ChangePlan, ending: Ending) -> str:

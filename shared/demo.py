@@ -173,7 +173,7 @@ def _move_one_date(scope: Scope, series: DemoVisit, now: datetime) -> None:
     wish = Wish(ChangeKind.EDIT, visit_id, form.version, draft=replace(form.draft, wall=time(series.wall.hour + 1)))
     plan = plan_of_change(scope, wish, now=now)
     key = f"demo-{scope.clinic_id}-moved"
-    promise = ChangePromise(key, wish.digest(), plan.versions, plan.company_ids, plan.winner_ids)
+    promise = ChangePromise(key, wish.digest(), plan.versions, plan.asked, plan.winner_ids)
     change_visit(scope, wish, promise, now=now - timedelta(minutes=35))
 
 

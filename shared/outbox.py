@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from shared.models import Clinic, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
 from shared.states import MailEvent, MailKind, MailState, next_mail_state
 
+FOR_CURRENT = (MailKind.INVITE, MailKind.CONFIRMATION, MailKind.UPDATED)
+"""What only an address that its company still has may get: a way to answer, or into the meeting."""
+
 TO_USERS = (MailKind.USER_INVITE, MailKind.PASSWORD_RESET)
 """Mails to one person of the clinic about a password, not about a request."""
 
@@ -42,11 +45,18 @@ def queue_to_company(
 
 
 def queue_to_clinic(
-    session: Session, kind: MailKind, request: Request, *, invite_id: int | None = None, now: datetime
+    session: Session,
+    kind: MailKind,
+    request: Request,
+    *,
+    invite_id: int | None = None,
+    event: str = "",
+    now: datetime,
 ) -> None:
     """Queue one mail to the visit's provider and one to the user who confirmed (one if they are one person).
 
     Whoever of them is inactive gets none; if that leaves nobody, the clinic's contact address gets it.
+    ``event`` tells apart what can happen to one request more than once.
     """
     for email in clinic_recipients(session, request):
         _queue(
@@ -55,7 +65,7 @@ def queue_to_clinic(
             clinic_id=request.clinic_id,
             request_id=request.id,
             recipient=email,
-            key=f"{kind}:{request.id}:{email}",
+            key=f"{kind}:{request.id}:{email}" + (f":{event}" if event else ""),
             invite_id=invite_id,
             now=now,
         )
@@ -128,21 +138,44 @@ def queue_once_to_company(
     queue_to_company(session, kind, request, [address], now=now)
 
 
+def confirmation_lives(session: Session, invite_id: int | None) -> bool:
+    """Whether a confirmation has left for the winner, or still may."""
+    alive = (MailState.QUEUED, MailState.SENT)
+    found = exists().where(Mail.invite_id == invite_id, Mail.kind == MailKind.CONFIRMATION, Mail.state.in_(alive))
+    return bool(session.scalar(select(found)))
+
+
 def take_back(session: Session, kind: MailKind, address: InviteAddress, *, now: datetime) -> bool:
     """Drop a mail to one address that has not left yet. False if it has left or may have: its reader knows."""
+    drop_waiting(session, address, kind, now=now)
+    return not any(mail.state in {MailState.QUEUED, MailState.SENT} for mail in mails_to(session, address, kind))
+
+
+def drop_waiting(session: Session, address: InviteAddress, *kinds: MailKind, now: datetime) -> list[Mail]:
+    """Drop the mails to one address that have not left yet, and return them. Those that no worker holds and none may
+    have sent."""
+    waiting = [
+        mail
+        for mail in mails_to(session, address, *kinds)
+        if mail.state is MailState.QUEUED and mail.lease_owner is None and not mail.in_doubt
+    ]
+    for mail in waiting:
+        move_mail(mail, MailEvent.DROP, now=now)
+    return waiting
+
+
+def mails_to(session: Session, address: InviteAddress, *kinds: MailKind) -> list[Mail]:
+    """An invite's mails of these kinds to one address, locked in the order of their ids."""
     session.flush()
-    told = False
-    for mail in session.scalars(
-        select(Mail)
-        .where(Mail.invite_address_id == address.id, Mail.kind == kind)
-        .order_by(Mail.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ):
-        if mail.state is MailState.QUEUED and mail.lease_owner is None and not mail.in_doubt:
-            move_mail(mail, MailEvent.DROP, now=now)
-        told = told or mail.state in {MailState.QUEUED, MailState.SENT}
-    return not told
+    return list(
+        session.scalars(
+            select(Mail)
+            .where(Mail.invite_address_id == address.id, Mail.kind.in_(kinds))
+            .order_by(Mail.id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def _queue(

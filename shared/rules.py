@@ -126,16 +126,17 @@ def badge_kind(
 class InviteStanding:
     """One company's part in a request, as far as closing it is concerned.
 
-    ``mails`` are the states of its invite mails, one per address.
+    ``mails`` are the states of all its invite mails; ``alive`` those of mails to addresses that it still has.
     """
 
     answer: Answer | None
     mails: Sequence[MailState]
+    alive: Sequence[MailState]
 
     @property
     def may_still_answer(self) -> bool:
-        """Not answered, and at least one of its mails left or may still leave."""
-        return self.answer is None and any(mail in {MailState.QUEUED, MailState.SENT} for mail in self.mails)
+        """Not answered, and at least one mail whose link can be used left or may still leave."""
+        return self.answer is None and any(mail in {MailState.QUEUED, MailState.SENT} for mail in self.alive)
 
 
 def closing_event(invites: Sequence[InviteStanding]) -> RequestEvent | None:

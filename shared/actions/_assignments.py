@@ -9,9 +9,10 @@ from shared import outbox
 from shared.actions._moves import addresses_of, current_addresses_of, lock_request
 from shared.audit import Actor, AuditEvent, record
 from shared.models import Invite, InviteAddress, Mail, Request, RequestVisit, User, Visit
-from shared.states import Answer, MailEvent, MailKind, MailState, RequestState
+from shared.states import Answer, MailEvent, MailKind, MailState, RequestState, VisitStatus
 
 TELLING = (MailKind.CONFIRMATION, MailKind.UPDATED)
+"""What tells an address of the assignment."""
 
 
 def winner_of(session: Session, request_id: int) -> Invite | None:
@@ -33,7 +34,7 @@ def end_assignment(session: Session, request: Request, *, now: datetime) -> None
     told: list[InviteAddress] = []
     waiting: list[InviteAddress] = []
     for address in addresses_of(session, winner.id):
-        mails = _telling(session, address)
+        mails = outbox.mails_to(session, address, *TELLING)
         queued = [mail for mail in mails if mail.state is MailState.QUEUED]
         free = [mail for mail in queued if mail.lease_owner is None]
         if any(mail.state is MailState.SENT for mail in mails) or any(mail.in_doubt for mail in free):
@@ -57,7 +58,7 @@ def update_assignment(session: Session, request: Request, *, by: Actor, fields: 
     winner.calendar_sequence += 1
     session.flush()
     for address in current_addresses_of(session, winner.id):
-        if any(_has_left(mail) for mail in _telling(session, address)):
+        if any(_has_left(mail) for mail in outbox.mails_to(session, address, *TELLING)):
             event = str(winner.calendar_sequence)
             outbox.queue_to_company(session, MailKind.UPDATED, request, [address], event=event, now=now)
     record(
@@ -101,6 +102,7 @@ def _held_requests(session: Session, clinic_id: int, provider_id: int | None, no
         .join(Visit, Visit.request_id == Request.id)
         .where(
             Visit.clinic_id == clinic_id,
+            Visit.status == VisitStatus.SCHEDULED,
             Visit.ends_at > now,
             Request.state.in_((RequestState.PENDING, RequestState.ACCEPTED)),
         )
@@ -124,20 +126,6 @@ def _rename_provider(session: Session, request: Request, provider: User) -> None
     )
     for row in rows:
         row.provider_name = provider.name
-
-
-def _telling(session: Session, address: InviteAddress) -> list[Mail]:
-    """The mails that told this address of the assignment, locked in the order of their ids."""
-    session.flush()
-    return list(
-        session.scalars(
-            select(Mail)
-            .where(Mail.invite_address_id == address.id, Mail.kind.in_(TELLING))
-            .order_by(Mail.id)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        )
-    )
 
 
 def _has_left(mail: Mail) -> bool:

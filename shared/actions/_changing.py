@@ -178,7 +178,7 @@ def _tell_holders(session: Session, plan: ChangePlan, appointment: Appointment, 
     fields: dict[int, tuple[str, ...]] = {
         ending.request_id: ("date",) for ending in plan.endings if ending.event is None and not ending.loses_last
     }
-    if any(ending.loses_last for ending in plan.endings):
+    if any(ending.changes_room for ending in plan.endings):
         appointment.room, appointment.pin = new_room(), free_pin(session)
         for request_id in _holding(session, appointment.id, now):
             fields[request_id] = (*fields.get(request_id, ()), "pin")

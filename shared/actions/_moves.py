@@ -105,12 +105,18 @@ def standings(session: Session, request_id: int) -> list[InviteStanding]:
     """Each company's answer and mails, as closing needs them."""
     session.flush()
     mails: dict[int | None, list[MailState]] = {}
-    for invite_id, state in session.execute(
-        select(Mail.invite_id, Mail.state).where(Mail.request_id == request_id, Mail.kind == MailKind.INVITE)
+    alive: dict[int | None, list[MailState]] = {}
+    found = select(Mail.invite_id, Mail.state, InviteAddress.company_address_id).join(
+        InviteAddress, InviteAddress.id == Mail.invite_address_id
+    )
+    for invite_id, state, current in session.execute(
+        found.where(Mail.request_id == request_id, Mail.kind == MailKind.INVITE)
     ):
         mails.setdefault(invite_id, []).append(state)
+        if current is not None:  # the link of a removed address is dead
+            alive.setdefault(invite_id, []).append(state)
     return [
-        InviteStanding(answer=answer, mails=tuple(mails.get(invite_id, ())))
+        InviteStanding(answer, tuple(mails.get(invite_id, ())), tuple(alive.get(invite_id, ())))
         for invite_id, answer in session.execute(
             select(Invite.id, Invite.answer).where(Invite.request_id == request_id).order_by(Invite.id)
         )
@@ -136,7 +142,30 @@ def after_drop(session: Session, request: Request, mail: Mail, *, now: datetime)
     if mail.in_doubt or mail.kind is MailKind.FILLED:
         follow_up(session, request, mail, now=now)
     if mail.kind is MailKind.INVITE:
-        tell_of_earlier(session, request, mail, now=now)
+        _tell_of_earlier(session, request, mail, now)
+
+
+def after_loss(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
+    """A mail will not reach its reader: refused, given up, dropped. The last invite of a request closes it; the last
+    confirmation of a winner is told to the clinic, each time that happens."""
+    if mail.kind is MailKind.INVITE:
+        if not close_if_due(session, request, now=now):
+            close_if_nobody_left(session, request, now=now)
+        _tell_of_earlier(session, request, mail, now)
+    elif (
+        mail.kind is MailKind.CONFIRMATION
+        and request.state is RequestState.ACCEPTED
+        and not is_over(session, request)
+        and not outbox.confirmation_lives(session, mail.invite_id)
+    ):
+        outbox.queue_to_clinic(
+            session,
+            MailKind.CLINIC_CONFIRMATION_BOUNCED,
+            request,
+            invite_id=mail.invite_id,
+            event=str(mail.id),
+            now=now,
+        )
 
 
 def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
@@ -199,7 +228,7 @@ def _hears_of_later(session: Session, request: Request, company_id: int, email: 
     )
 
 
-def tell_of_earlier(session: Session, request: Request, lost: Mail, *, now: datetime) -> None:
+def _tell_of_earlier(session: Session, request: Request, lost: Mail, now: datetime) -> None:
     """An invite that was to take the place of an earlier one was dropped, refused or given up. If no other address got
     one either, its company holds the earlier one alone, and was told nothing when that was withdrawn: it is told now.
 

@@ -7,9 +7,11 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from shared import outbox
-from shared.actions._moves import close_if_due, close_if_nobody_left, lock_invites, lock_request
-from shared.models import CompanyAddress, Invite, InviteAddress, Mail, Request, Visit
-from shared.states import Answer, MailKind, MailState, RequestState
+from shared.actions._assignments import TELLING
+from shared.actions._moves import after_loss, close_if_due, close_if_nobody_left, lock_invites, lock_request
+from shared.audit import AuditEvent
+from shared.models import AuditEntry, CompanyAddress, Invite, InviteAddress, Mail, Request, Visit
+from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
 from shared.tokens import new_public_id
 
 
@@ -39,14 +41,9 @@ def tell_address(session: Session, request: Request, invite: Invite, address: Co
         session.add(reached)
     reached.company_address_id = address.id
     session.flush()
-    mails = session.scalars(
-        select(Mail)
-        .where(Mail.invite_address_id == reached.id, Mail.kind == kind)
-        .order_by(Mail.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).all()
-    if not any(mail.state in {MailState.QUEUED, MailState.SENT} for mail in mails):
+    kinds = (MailKind.INVITE,) if kind is MailKind.INVITE else TELLING
+    mails = outbox.mails_to(session, reached, *kinds)
+    if not mails or not _knows(session, invite, mails[-1]):
         again = f"again-{len(mails)}" if mails else ""
         outbox.queue_to_company(session, kind, request, [reached], event=again, now=now)
 
@@ -61,10 +58,24 @@ def forget_addresses(
         .where(InviteAddress.invite_id == invite.id, InviteAddress.email.in_(emails))
         .order_by(InviteAddress.id)
     ).all():
-        for kind in (MailKind.INVITE, MailKind.CONFIRMATION, MailKind.UPDATED):
-            outbox.take_back(session, kind, address, now=now)
-    if request.state is RequestState.PENDING:
-        close_if_nobody_left(session, request, now=now)
+        for mail in outbox.drop_waiting(session, address, *outbox.FOR_CURRENT, now=now):
+            after_loss(session, request, mail, now=now)
+    close_if_nobody_left(session, request, now=now)
+
+
+def _knows(session: Session, invite: Invite, newest: Mail) -> bool:
+    """Whether an address knows how things are, or is about to, by the newest of its mails: a winner may have been told
+    of a change since, but not here."""
+    if newest.state is not MailState.SENT or newest.kind is MailKind.INVITE:
+        return newest.state in {MailState.QUEUED, MailState.SENT}
+    # A confirmation says how things are when it leaves; a change after that has an update of its own.
+    since = AuditEntry.at >= newest.settled_at
+    if newest.kind is MailKind.UPDATED:
+        since = AuditEntry.at > newest.created_at
+    missed = exists().where(
+        AuditEntry.request_id == invite.request_id, AuditEntry.what == AuditEvent.WINNER_UPDATED, since
+    )
+    return not session.scalar(select(missed))
 
 
 def _kind_due(request: Request, invite: Invite) -> MailKind | None:
@@ -77,7 +88,9 @@ def _kind_due(request: Request, invite: Invite) -> MailKind | None:
 
 
 def _open_requests(session: Session, company_id: int, now: datetime) -> list[int]:
-    still_to_come = exists().where(Visit.request_id == Request.id, Visit.ends_at > now)
+    still_to_come = exists().where(
+        Visit.request_id == Request.id, Visit.status == VisitStatus.SCHEDULED, Visit.ends_at > now
+    )
     return list(
         session.scalars(
             select(Request.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.actions._booking import lock_clinic
 from shared.actions._changing import carry_out, locked_plan
 from shared.audit import Actor
-from shared.changes import ChangePlan, Wish
+from shared.changes import Asked, ChangePlan, Wish
 from shared.db import transaction
 from shared.errors import DomainError
 from shared.models import Confirmation, Visit
@@ -20,12 +20,12 @@ from shared.rules import Scope
 @dataclass(frozen=True, slots=True)
 class ChangePromise:
     """What a preview of a change promised: its key (works once), its content's digest, and what it named: the versions
-    of the visits it touches, the companies it asks, and the winners it takes visits from."""
+    of the visits it touches, which companies it asks for which of them, and the winners it takes visits from."""
 
     key: str
     digest: str
     versions: tuple[tuple[int, int], ...]
-    company_ids: tuple[int, ...]
+    asked: tuple[Asked, ...]
     winner_ids: tuple[int, ...]
 
 
@@ -55,9 +55,10 @@ _UNLESS_CHANGED = frozenset({ChangeOutcome.CHANGED, ChangeOutcome.WON_MEANWHILE,
 def change_visit(scope: Scope, wish: Wish, promise: ChangePromise, *, now: datetime) -> ChangeResult:
     """Do what a preview of a change showed, or nothing. A second Confirm of the same preview finds it done.
 
-    Somebody else's change since (STALE), a company's acceptance since (WON_MEANWHILE) and other companies to ask
-    (PREVIEW_AGAIN) are shown first. Locks clinic, then the appointment's visits, their requests, invites, mails.
-    Raises NotFoundError for a visit that is not the scope's, DomainError for one that can't be changed.
+    Somebody else's change since (STALE), a company's acceptance since (WON_MEANWHILE) and other companies to ask, or
+    others for some visits (PREVIEW_AGAIN), are shown first. Locks clinic, then the appointment's visits, their
+    requests, invites, mails. Raises NotFoundError for a visit that is not the scope's, DomainError for one that can't
+    be changed.
     """
     if not scope.may_book:
         raise DomainError("Your role can look at visits, not change them.")
@@ -96,7 +97,7 @@ def _outcome(wish: Wish, promise: ChangePromise, plan: ChangePlan, *, known: boo
         return ChangeOutcome.INVALID
     if not set(plan.winner_ids) <= set(promise.winner_ids):
         return ChangeOutcome.WON_MEANWHILE
-    return ChangeOutcome.CHANGED if plan.company_ids == promise.company_ids else ChangeOutcome.PREVIEW_AGAIN
+    return ChangeOutcome.CHANGED if plan.asked == promise.asked else ChangeOutcome.PREVIEW_AGAIN
 
 
 def _changed_since(session: Session, promise: ChangePromise) -> bool:

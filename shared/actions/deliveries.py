@@ -9,18 +9,16 @@ from sqlalchemy.orm import Session
 from shared import outbox
 from shared.actions._moves import (
     after_drop,
-    close_if_due,
-    close_if_nobody_left,
+    after_loss,
     follow_up,
     lock_invites,
     lock_request,
-    tell_of_earlier,
 )
 from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
 from shared.models import CompanyAddress, InviteAddress, Mail, Request
 from shared.rules import RETRY_FOR, retry_at
-from shared.states import MailEvent, MailKind, MailState, RequestState
+from shared.states import MailEvent, MailState
 
 LEASE = timedelta(minutes=5)
 """Longer than the worst send: four SMTP steps at the longest allowed time-out of 60 seconds."""
@@ -28,7 +26,8 @@ LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
-    """A mail that one worker holds until its lease ends. ``worn_out``: it has been tried long enough."""
+    """A mail that one worker holds until its lease ends. ``worn_out``: its last worker was not heard of again, and it
+    has been tried long enough."""
 
     id: int
     owner: str
@@ -54,10 +53,11 @@ def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
         )
         if mail is None:
             return None
-        mail.in_doubt = mail.in_doubt or mail.lease_owner is not None
+        unheard = mail.lease_owner is not None
+        mail.in_doubt = mail.in_doubt or unheard
         mail.attempts += 1
         mail.lease_owner, mail.lease_until = owner, now + LEASE
-        return ClaimedMail(mail.id, owner, worn_out=mail.created_at + RETRY_FOR <= now)
+        return ClaimedMail(mail.id, owner, worn_out=unheard and mail.created_at + RETRY_FOR <= now)
 
 
 def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
@@ -88,7 +88,8 @@ def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, n
         _record(session, mail, AuditEvent.MAIL_BOUNCED, now)
         if nobody_there:
             _mark_address(session, mail, now)
-        _after_failure(session, request, mail, now)
+        if request is not None:
+            after_loss(session, request, mail, now=now)
         return True
 
 
@@ -107,7 +108,8 @@ def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: b
         if next_try is None:
             outbox.move_mail(mail, MailEvent.GIVE_UP, now=now, error=error)
             _record(session, mail, AuditEvent.MAIL_DEAD, now)
-            _after_failure(session, request, mail, now)
+            if request is not None:
+                after_loss(session, request, mail, now=now)
             return True
         mail.next_try_at = next_try
         mail.lease_owner = mail.lease_until = None
@@ -116,7 +118,8 @@ def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: b
 
 
 def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
-    """The mail became pointless before it left. If an earlier try may have reached somebody, "filled" follows."""
+    """The mail became pointless before it left, or its address was removed. If an earlier try may have reached
+    somebody, "filled" follows."""
     with transaction() as session:
         found = _lock(session, claimed)
         if found is None:
@@ -125,6 +128,7 @@ def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
         outbox.move_mail(mail, MailEvent.DROP, now=now)
         if request is not None:
             after_drop(session, request, mail, now=now)
+            after_loss(session, request, mail, now=now)
         return True
 
 
@@ -142,26 +146,6 @@ def _lock(session: Session, claimed: ClaimedMail) -> tuple[Request | None, Mail]
         .execution_options(populate_existing=True)
     )
     return None if mail is None else (request, mail)
-
-
-def _after_failure(session: Session, request: Request | None, mail: Mail, now: datetime) -> None:
-    if request is None:
-        return
-    if mail.kind is MailKind.INVITE:
-        if not close_if_due(session, request, now=now):
-            close_if_nobody_left(session, request, now=now)
-        tell_of_earlier(session, request, mail, now=now)
-    elif mail.kind is MailKind.CONFIRMATION and request.state is RequestState.ACCEPTED:
-        session.flush()
-        states = set(
-            session.scalars(
-                select(Mail.state).where(Mail.invite_id == mail.invite_id, Mail.kind == MailKind.CONFIRMATION)
-            )
-        )
-        if not states & {MailState.QUEUED, MailState.SENT}:
-            outbox.queue_to_clinic(
-                session, MailKind.CLINIC_CONFIRMATION_BOUNCED, request, invite_id=mail.invite_id, now=now
-            )
 
 
 def _mark_address(session: Session, mail: Mail, now: datetime) -> None:

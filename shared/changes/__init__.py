@@ -6,9 +6,10 @@ Preview and Confirm make the same plan, the first to show it, the second inside 
 from shared.changes.family import draft_of, picks_of, read_family, rule_of
 from shared.changes.handover import find_successor, handover_digest, handover_wishes, visits_ahead
 from shared.changes.planning import plan_change, refuse
-from shared.changes.wishes import Asking, ChangeKind, ChangePlan, Ending, VisitChange, Wish
+from shared.changes.wishes import Asked, Asking, ChangeKind, ChangePlan, Ending, VisitChange, Wish
 
 __all__ = [
+    "Asked",
     "Asking",
     "ChangeKind",
     "ChangePlan",

@@ -20,6 +20,7 @@ class Winner:
     """The company that accepted a request."""
 
     invite_id: int
+    company_id: int
     company_name: str
 
 
@@ -121,11 +122,11 @@ def picks_of(session: Session, request: Request) -> tuple[str, ...]:
 def winner_of(session: Session, request_id: int) -> Winner | None:
     """Who accepted the request, if somebody did."""
     row = session.execute(
-        select(Invite.id, Company.name)
+        select(Invite.id, Company.id, Company.name)
         .join(Company, Company.id == Invite.company_id)
         .where(Invite.request_id == request_id, Invite.answer == Answer.ACCEPTED)
     ).one_or_none()
-    return None if row is None else Winner(row[0], row[1])
+    return None if row is None else Winner(row[0], row[1], row[2])
 
 
 def waiting_names(session: Session, request_id: int) -> tuple[str, ...]:

@@ -58,7 +58,5 @@ def handover_wishes(
 
 def handover_digest(plans: Iterable[ChangePlan]) -> str:
     """A hash of what a preview of a handover names: whose visits, in which versions, who is asked, who loses them."""
-    content = [
-        [plan.wish.digest(), plan.versions, plan.company_ids, plan.winner_ids, sorted(plan.unasked)] for plan in plans
-    ]
+    content = [[plan.wish.digest(), plan.versions, plan.asked, plan.winner_ids, sorted(plan.unasked)] for plan in plans]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

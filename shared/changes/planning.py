@@ -55,7 +55,7 @@ def plan_change(session: Session, scope: Scope, wish: Wish, *, now: datetime) ->
     endings = _endings(work, leaving)
     askings, unasked = askings_of(work, leaving)
     changed = [change for change in work.changes if change.fields or change.cancelled or change.added]
-    holders = _other_holders(work, endings) if any(ending.loses_last for ending in endings) else ()
+    holders = _other_holders(work, endings) if any(ending.changes_room for ending in endings) else ()
     touched = {change.handle for change in changed if not change.added} | {h for h in leaving if h > 0}
     return replace(
         plan,
@@ -298,10 +298,11 @@ def _endings(work: Work, leaving: dict[int, VisitChange | Visit]) -> list[Ending
     family = work.family
     ids = {visit.request_id for visit in family.visits if visit.id in leaving and visit.request_id is not None}
     requests = (family.requests[request_id] for request_id in sorted(ids))
-    return [_ending(work, r, leaving) for r in requests if family.is_pending(r) or family.is_accepted(r)]
+    holding = _still_holding(work, leaving)
+    return [_ending(work, r, leaving, holding) for r in requests if family.is_pending(r) or family.is_accepted(r)]
 
 
-def _ending(work: Work, request: Request, leaving: dict[int, VisitChange | Visit]) -> Ending:
+def _ending(work: Work, request: Request, leaving: dict[int, VisitChange | Visit], holding: set[int]) -> Ending:
     held = [visit for visit in work.family.visits if visit.request_id == request.id]
     goes = [visit for visit in held if visit.id in leaving]
     stays = [visit for visit in held if visit.id not in leaving]
@@ -319,8 +320,18 @@ def _ending(work: Work, request: Request, leaving: dict[int, VisitChange | Visit
         leaving=tuple(visit.id for visit in goes),
         keeps=keeps,
         loses_last=winner is not None and keeps == 0,
+        changes_room=winner is not None and winner.company_id not in holding,
         waiting=() if winner else waiting_names(work.session, request.id),
     )
+
+
+def _still_holding(work: Work, leaving: dict[int, VisitChange | Visit]) -> set[int]:
+    """The companies that hold visits of the appointment to come, after the change."""
+    stays = [visit for visit in work.family.visits if visit.ends_at > work.now and visit.id not in leaving]
+    ids = {visit.request_id for visit in stays if visit.request_id is not None}
+    requests = (work.family.requests[request_id] for request_id in ids)
+    winners = (winner_of(work.session, request.id) for request in requests if work.family.is_accepted(request))
+    return {winner.company_id for winner in winners if winner}
 
 
 def _other_holders(work: Work, endings: list[Ending]) -> tuple[str, ...]:

@@ -71,8 +71,8 @@ class Ending:
     """What a current request loses. ``event`` ends it; without one it lives on with the visits that stay.
 
     ``winner_id`` and ``company_name`` tell who had accepted (0 and empty: nobody). ``keeps`` counts the visits to come
-    that the winner keeps; ``loses_last``: it keeps none, so room and PIN change. ``waiting`` are the companies that
-    have been asked and have not answered.
+    that the winner keeps of this request; ``loses_last``: it keeps none. ``changes_room``: nor does it hold others of
+    the appointment, so room and PIN change. ``waiting`` are the companies that have been asked and have not answered.
     """
 
     request_id: int
@@ -82,6 +82,7 @@ class Ending:
     leaving: tuple[int, ...]
     keeps: int
     loses_last: bool
+    changes_room: bool
     waiting: tuple[str, ...]
 
 
@@ -91,6 +92,10 @@ class Asking:
 
     handles: tuple[int, ...]
     question: Question
+
+
+Asked = tuple[tuple[int, ...], tuple[int, ...]]
+"""Handles of visits that one request asks for, and the ids of the companies that it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +128,14 @@ class ChangePlan:
         return not self.changes and not self.endings and not self.askings
 
     @property
-    def company_ids(self) -> tuple[int, ...]:
-        """Who would be asked: what a preview promised and Confirm compares."""
-        return tuple(sorted(company.id for asking in self.askings for company in asking.question.companies))
+    def asked(self) -> tuple[Asked, ...]:
+        """For which visits who would be asked: what a preview promised and Confirm compares."""
+        return tuple(
+            sorted(
+                (tuple(sorted(asking.handles)), tuple(sorted(company.id for company in asking.question.companies)))
+                for asking in self.askings
+            )
+        )
 
     @property
     def winner_ids(self) -> tuple[int, ...]:

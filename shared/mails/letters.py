@@ -38,7 +38,8 @@ class Letter:
     assignment once had, ``rules`` its series' rules by recurrence id, ``sequence`` its calendar entry's.
     ``called_off``: the visits were cancelled, not only taken back. ``past``: visits that were over by then, which
     stay in the calendar. ``changed`` are words for what an update tells; ``replaces``: the company was asked about one
-    of these visits before.
+    of these visits before. ``keeps_room``: the company still has other visits of the appointment. ``own_visit_id``:
+    the visit that a provider's mail leads to; the first for everybody else.
     """
 
     kind: MailKind
@@ -72,6 +73,8 @@ class Letter:
     called_off: bool = False
     changed: tuple[str, ...] = ()
     replaces: bool = False
+    keeps_room: bool = False
+    own_visit_id: int | None = None
 
     @property
     def is_cancelled(self) -> bool:

@@ -105,7 +105,7 @@ class MailRenderer:
             urls |= {"accept_url": f"{vendor}/r/{token}/accept", "decline_url": f"{vendor}/r/{token}/decline"}
         if letter.kind in {MailKind.CONFIRMATION, MailKind.UPDATED}:
             urls["guest_url"] = f"{vendor}/meet/{self._tokens.link(LinkKind.GUEST, letter.guest_id)}"
-        urls["visit_url"] = f"{self._settings.portal_url}/visits/{letter.first.visit_id}"
+        urls["visit_url"] = f"{self._settings.portal_url}/visits/{letter.own_visit_id or letter.first.visit_id}"
         return urls
 
     def _password_url(self, letter: PasswordLetter) -> dict[str, str]:

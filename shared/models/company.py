@@ -44,10 +44,11 @@ class CompanyLanguage(Base):
 
 
 class HuntGroup(Base):
-    """A clinic's named, ordered list of companies for one language."""
+    """A clinic's named, ordered list of companies for one language. Ticks of requests name it by its id, so that a
+    deleted group's is never given again."""
 
     __tablename__ = "hunt_group"
-    __table_args__ = (UniqueConstraint("clinic_id", "name"),)
+    __table_args__ = (UniqueConstraint("clinic_id", "name"), {"sqlite_autoincrement": True})
 
     id: Mapped[Pk]
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, select
 from sqlalchemy.orm import aliased
 
 from shared.db import Base
@@ -47,7 +47,8 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Select visits, in the order of their start, with what card_of needs."""
     winner, winning_company = aliased(Invite), aliased(Company)
     invite_mail = (Mail.request_id == Visit.request_id, Mail.kind == MailKind.INVITE)
-    bounced = Mail.kind == MailKind.CLINIC_CONFIRMATION_BOUNCED
+    told_of_bounce = Mail.kind == MailKind.CLINIC_CONFIRMATION_BOUNCED
+    lives = (Mail.kind == MailKind.CONFIRMATION, Mail.state.in_((MailState.QUEUED, MailState.SENT)))
     return (
         select(
             Visit,
@@ -59,7 +60,10 @@ def select_cards(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             (_count(Mail, *invite_mail, Mail.state == MailState.SENT) > 0).label("any_sent"),
             _count(Mail, Mail.request_id == Visit.request_id, Mail.state == MailState.QUEUED).label("queued"),
             _opened().label("opened"),
-            (_count(Mail, Mail.request_id == Visit.request_id, bounced) > 0).label("confirmation_bounced"),
+            and_(
+                _count(Mail, Mail.request_id == Visit.request_id, told_of_bounce) > 0,
+                _count(Mail, Mail.request_id == Visit.request_id, *lives) == 0,
+            ).label("confirmation_bounced"),
             winning_company.name.label("company_name"),
             winning_company.phone.label("company_phone"),
             winner.responder,

@@ -24,6 +24,7 @@ from shared.models import (
     User,
     Visit,
 )
+from shared.outbox import FOR_CURRENT, confirmation_lives
 from shared.queries._offers import has_nothing_to_come, offer_rules, offer_visits
 from shared.queries.cards import reference_of
 from shared.rules import is_pointless, password_link_holds
@@ -76,8 +77,12 @@ def letter_of(mail_id: int, *, now: datetime) -> DueLetter | None:
             is_current=_is_current(session, request.id),
             now=now,
         )
-        if mail.kind in ASSIGNING and has_nothing_to_come(offer_visits(session, request.id)):
-            pointless = True
+        pointless = (
+            pointless
+            or (mail.kind in ASSIGNING and has_nothing_to_come(offer_visits(session, request.id)))
+            or (mail.kind in FOR_CURRENT and _is_removed(session, mail))
+            or (mail.kind is MailKind.CLINIC_CONFIRMATION_BOUNCED and confirmation_lives(session, mail.invite_id))
+        )
         return DueLetter(_letter(session, row), pointless)
 
 
@@ -117,6 +122,9 @@ def _letter(session: Session, row: Any) -> Letter:
     assigned = won or mail.kind is MailKind.CANCELLATION
     told = offer_visits(session, request.id)
     held, left, past = _parted(told, mail)
+    own_visit_id = None
+    if mail.invite_address_id is None:  # to the clinic, which asks what is so now
+        held, own_visit_id = _of_clinic(session, mail, held)
     return Letter(
         kind=mail.kind,
         recipient=mail.recipient,
@@ -137,6 +145,8 @@ def _letter(session: Session, row: Any) -> Letter:
         called_off=request.state is RequestState.CANCELLED,
         changed=_changed(session, mail),
         replaces=_replaces(session, mail, company),
+        keeps_room=mail.kind is MailKind.CANCELLATION and _holds_others(session, request, invite),
+        own_visit_id=own_visit_id,
         deadline=request.deadline,
         asked=_count(session, request.id),
         declined=_count(session, request.id, Answer.DECLINED),
@@ -169,6 +179,25 @@ def _parted(told: Visits, mail: Mail) -> tuple[Visits, Visits, Visits]:
     return tuple(visit for visit in held if visit not in past), left, past
 
 
+def _of_clinic(session: Session, mail: Mail, held: Visits) -> tuple[Visits, int | None]:
+    """The visits that still have the request (others were cancelled or asked again since), and the first that the
+    recipient has as a provider, who may open no others."""
+    rows = session.execute(
+        select(Visit.id, User.email)
+        .join(User, User.id == Visit.provider_id)
+        .where(Visit.request_id == mail.request_id, Visit.status == VisitStatus.SCHEDULED)
+    )
+    provider = {row.id: row.email for row in rows}
+    current = tuple(visit for visit in held if visit.visit_id in provider) or held
+    own = (visit.visit_id for visit in current if provider.get(visit.visit_id) == mail.recipient)
+    return current, next(own, None)
+
+
+def _is_removed(session: Session, mail: Mail) -> bool:
+    """Whether the company has removed the mail's address since it was queued."""
+    return mail.invite_address_id is not None and session.get_one(InviteAddress, mail.invite_address_id).is_removed
+
+
 def _changed(session: Session, mail: Mail) -> tuple[str, ...]:
     """What an update tells, in words: the trail has it, at the same instant."""
     if mail.kind is not MailKind.UPDATED:
@@ -198,6 +227,22 @@ def _replaces(session: Session, mail: Mail, company: Company | None) -> bool:
         sent.invite_id == invite.id,
         sent.kind == MailKind.INVITE,
         sent.state == MailState.SENT,
+    )
+    return bool(session.scalar(select(found)))
+
+
+def _holds_others(session: Session, request: Request, invite: Invite) -> bool:
+    """Whether the company has accepted other visits of the appointment, still to come: room and PIN are its own."""
+    other, won = aliased(Request), aliased(Invite)
+    found = exists().where(
+        other.appointment_id == request.appointment_id,
+        other.id != request.id,
+        other.state == RequestState.ACCEPTED,
+        won.request_id == other.id,
+        won.company_id == invite.company_id,
+        won.answer == Answer.ACCEPTED,
+        Visit.request_id == other.id,
+        Visit.status == VisitStatus.SCHEDULED,
     )
     return bool(session.scalar(select(found)))
 

@@ -69,9 +69,7 @@ def plan_of(world: World, wanted: Wish, *, by: Role = Role.SCHEDULER) -> ChangeP
 def promise(world: World, wanted: Wish, *, key: str = "", by: Role = Role.SCHEDULER) -> ChangePromise:
     """What its preview promises."""
     plan = plan_of(world, wanted, by=by)
-    return ChangePromise(
-        key or f"change-{next(_keys)}", wanted.digest(), plan.versions, plan.company_ids, plan.winner_ids
-    )
+    return ChangePromise(key or f"change-{next(_keys)}", wanted.digest(), plan.versions, plan.asked, plan.winner_ids)
 
 
 def confirm(

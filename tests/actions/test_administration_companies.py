@@ -10,7 +10,6 @@ import pytest
 from shared.actions import (
     AnswerOutcome,
     SaveOutcome,
-    SaveResult,
     accept_invite,
     accredit_company,
     add_company,
@@ -23,42 +22,13 @@ from shared.db import transaction
 from shared.errors import DomainError, NotFoundError
 from shared.queries import CompanyPage, company_page, invite_page, settings_page
 from shared.records import CompanyRecord
-from shared.rules import InviteCase, Scope
+from shared.rules import InviteCase
 from shared.states import MailKind, MailState, RequestState, Role
 from tests.actions.changing import cancel
+from tests.actions.companies import GONE, NEW, OLD, accredit, admin, save, shown
 from tests.actions.desk import address_of, mail_states, snapshot, state_of
 from tests.faults.racing import PATIENCE, racers
 from tests.world import ZONE, World
-
-OLD, NEW = "dispatch@clearsign.example", "front-desk@clearsign.example"
-GONE = "550 No such user"
-
-
-def admin(world: World) -> Scope:
-    return world.clinic.scope(Role.ADMIN)
-
-
-def shown(world: World, company: str = "Clearsign") -> CompanyPage:
-    found = company_page(admin(world), world.clinic.companies[company], now=world.now)
-    assert found is not None
-    return found
-
-
-def save(
-    world: World, company: str = "Clearsign", *, again: tuple[str, ...] = (), stamp: str = "", **changes: Any
-) -> SaveResult:
-    """An administrator opens a company, changes some of it, and saves."""
-    with world.jobs.app_context():
-        page = shown(world, company)
-        wanted: CompanyRecord = replace(page.record, **changes)
-        return change_company(
-            admin(world), page.id, wanted, works_again=again, stamp=stamp or page.stamp, now=world.now
-        )
-
-
-def accredit(world: World, company: str, *, accredited: bool) -> None:
-    with world.jobs.app_context():
-        accredit_company(admin(world), world.clinic.companies[company], accredited=accredited, now=world.now)
 
 
 def trail(world: World) -> list[tuple[str, list[str]]]:

@@ -10,7 +10,9 @@ from shared.queries import GroupPage, group_list, group_page
 from shared.records import GroupRecord
 from shared.rules import Scope
 from shared.states import RequestState, Role
+from tests.actions.changing import asked, book_series, cancel
 from tests.actions.desk import snapshot, state_of
+from tests.actions.groups import new_group, set_members
 from tests.world import World
 
 GROUP = "ASL daytime"
@@ -182,3 +184,17 @@ def test_nobody_reaches_another_clinics_group_nor_gets_in_without_the_role(world
                 remove_group(scope, page.id, now=world.now)
 
     assert snapshot(world) == before
+
+
+def test_a_new_group_inherits_nothing_of_one_that_was_deleted(world_on_either: World) -> None:
+    world = world_on_either
+    series = book_series(world, ask=[GROUP])
+    world.tick()
+    gone = world.clinic.groups[GROUP]
+    with world.jobs.app_context():
+        remove_group(admin(world), gone, now=world.now)
+    set_members(world, new_group(world, "Night only"), "Lumen")
+    cancel(world, series[2])
+
+    assert world.clinic.groups["Night only"] != gone
+    assert "Lumen" not in asked(world, series[0])

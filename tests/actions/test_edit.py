@@ -264,7 +264,7 @@ def test_a_group_that_changes_between_preview_and_confirm_previews_again(world: 
     result = confirm(world, wanted, promised)
     assert result.outcome is ChangeOutcome.PREVIEW_AGAIN
     assert result.plan is not None
-    assert len(result.plan.company_ids) == 2
+    assert [len(company_ids) for _handles, company_ids in result.plan.asked] == [2]
     assert snapshot(world) == rows
 
 

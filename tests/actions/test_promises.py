@@ -18,6 +18,7 @@ from tests.actions.changing import (
     wish,
 )
 from tests.actions.desk import snapshot
+from tests.actions.groups import new_group, set_members
 from tests.world import World
 
 
@@ -147,3 +148,39 @@ def test_a_company_that_wins_meanwhile_does_not_stand_in_the_way_of_what_compani
     assert confirm(world, wanted, promised).outcome is ChangeOutcome.CHANGED
     assert world.badge(visit) == "Accepted"
     assert visit_of(world, visit).reason == "Follow-up"
+
+
+def test_a_decline_that_leaves_the_other_dates_out_of_the_change_is_previewed_again(world_on_either: World) -> None:
+    world = world_on_either
+    series = book_series(world, ask=["Clearsign"])
+    world.tick()
+    wanted = wish(world, series[2], wall=time(10, 0))
+    promised = promise(world, wanted)
+    world.decline(series[0], "Clearsign")
+
+    assert confirm(world, wanted, promised).outcome is ChangeOutcome.PREVIEW_AGAIN
+    assert confirm(world, wanted, promise(world, wanted)).outcome is ChangeOutcome.CHANGED
+
+
+def test_a_decline_that_changes_nothing_of_what_is_asked_lets_the_change_go_on(world: World) -> None:
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+    wanted = wish(world, visit, wall=time(10, 0))
+    promised = promise(world, wanted)
+    world.decline(visit, "Clearsign")
+
+    assert confirm(world, wanted, promised).outcome is ChangeOutcome.CHANGED
+
+
+def test_two_groups_that_swap_their_members_are_previewed_again(world: World) -> None:
+    night = new_group(world, "Night")
+    set_members(world, "ASL daytime", "Clearsign")
+    set_members(world, "Night", "Northlight")
+    series = book_series(world, ask=["ASL daytime"])
+    edit(world, series[2], ask=[night])
+    wanted = wish(world, series[0], reach=ALL, wall=time(10, 0))
+    promised = promise(world, wanted)
+    set_members(world, "ASL daytime", "Northlight")
+    set_members(world, "Night", "Clearsign")
+
+    assert confirm(world, wanted, promised).outcome is ChangeOutcome.PREVIEW_AGAIN

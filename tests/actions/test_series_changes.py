@@ -109,6 +109,29 @@ def test_all_takes_the_last_visit_from_the_winner_so_its_link_is_dead_and_room_a
     assert {calendar["METHOD"] for calendar in calendars(world.mails(to="Clearsign")[2])} == {"CANCEL"}
 
 
+def test_a_winner_that_loses_a_date_it_took_anew_keeps_room_and_pin_while_it_holds_others(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    series = won_series(world)
+    room = meeting(world, series[0])
+    edit(world, series[2], wall=time(14, 0))
+    world.tick()
+    world.accept(series[2], "Clearsign")
+    world.tick()
+    wanted = wish(world, series[2], wall=time(15, 0))
+    assert [(ending.loses_last, ending.changes_room) for ending in plan_of(world, wanted).endings] == [(True, False)]
+    edit(world, series[2], wall=time(15, 0))
+    world.tick()
+
+    assert meeting(world, series[0]) == room
+    assert told(world, "Clearsign") == [ASKED, WON, lost(1), ASKED, WON, OVER, ASKED]
+    over = next(mail for mail in world.mails(to="Clearsign") if OVER in str(mail.message["Subject"]))
+    assert "your other dates of this appointment stay as they are" in " ".join(over.text.split())
+    edit(world, series[0], reach=ALL, wall=time(16, 0))
+    assert not set(room) & set(meeting(world, series[0]))
+
+
 def test_a_winner_that_loses_its_visits_one_by_one_keeps_room_and_pin_until_the_last(world: World) -> None:
     series = won_series(world, repeat=Repeat(Frequency.WEEKLY, (1,), count=3))
     room = meeting(world, series[0])

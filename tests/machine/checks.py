@@ -271,7 +271,8 @@ class Watch:
         over = told[MailKind.CANCELLATION]
         if case is not InviteCase.WON:
             assert over or not known, f"{who} lost its visits and never heard of it"
-            assert not any(hand.letter.pin == _pin(request) for hand in known), f"{who} lost all and has the PIN"
+            knows = any(hand.letter.pin == _pin(request) for hand in known)
+            assert not knows or invite.holds_others(now), f"{who} lost all and has the PIN"
             return
         assert not over, f"{who} has visits and got a cancellation"
         assert told[MailKind.CONFIRMATION], f"{who} won and never got a confirmation"

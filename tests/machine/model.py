@@ -187,6 +187,11 @@ class Invite:
             mails[email] = MailState.QUEUED
             self.due[what, email] += 1
 
+    def holds_others(self, now: datetime) -> bool:
+        """Whether the company holds visits of the appointment to come by another request, and so its room."""
+        others = (request for request in self.request.appointment.requests if request.holds(now))
+        return any(other.winner is not None and other.winner.company is self.company for other in others)
+
     @property
     def went_well(self) -> bool:
         """Whether at every moment since it was made, one of its mails at least had left or was about to."""

@@ -194,7 +194,7 @@ class Steps:
             return {ChangeOutcome.INVALID}
         if plan.winners - preview.plan.winners:
             return {ChangeOutcome.WON_MEANWHILE}
-        return {ChangeOutcome.CHANGED if plan.companies == preview.plan.companies else ChangeOutcome.PREVIEW_AGAIN}
+        return {ChangeOutcome.CHANGED if plan.questions == preview.plan.questions else ChangeOutcome.PREVIEW_AGAIN}
 
     # ---- companies
 

@@ -112,7 +112,7 @@ class Town:
         """Raises DomainError."""
         wish = self.wish(wanted)
         plan = plan_of_change(scope or self.scope(wanted.visit.appointment.clinic), wish, now=now)
-        promise = ChangePromise(self._key(), wish.digest(), plan.versions, plan.company_ids, plan.winner_ids)
+        promise = ChangePromise(self._key(), wish.digest(), plan.versions, plan.asked, plan.winner_ids)
         return promise, plan
 
     def change_visit(

@@ -49,6 +49,14 @@ class Plan:
     rule: Rule | None = None
 
     @property
+    def questions(self) -> list[tuple[list[datetime], list[str]]]:
+        """For which visits (by start) which companies are asked."""
+        return sorted(
+            (sorted(future.starts_at for future in futures), sorted(company.name for company in companies))
+            for futures, companies, _form in self.asks
+        )
+
+    @property
     def companies(self) -> list[str]:
         return sorted(company.name for _futures, companies, _form in self.asks for company in companies)
 
@@ -362,7 +370,7 @@ def _leave(request: Request, visits: list[Visit], now: datetime) -> None:
 def _change_room(plan: Plan, appointment: Appointment, now: datetime) -> None:
     """A winner that lost its last visit knows room and PIN: they change, and whoever still holds visits is told."""
     lost = [request for request, _visits in plan.ends if request.was_won and not request.holds(now)]
-    if lost:
+    if any(request.winner and not request.winner.holds_others(now) for request in lost):
         appointment.rooms += 1
         ended = {request for request, _visits in plan.ends}
         for request in appointment.requests:
