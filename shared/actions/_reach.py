@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared import outbox
 from shared.actions._assignments import TELLING
@@ -68,12 +68,16 @@ def _knows(session: Session, invite: Invite, newest: Mail) -> bool:
     of a change since, but not here."""
     if newest.state is not MailState.SENT or newest.kind is MailKind.INVITE:
         return newest.state in {MailState.QUEUED, MailState.SENT}
+    line, left = aliased(AuditEntry), aliased(AuditEntry)
     # A confirmation says how things are when it leaves; a change after that has an update of its own.
-    since = AuditEntry.at >= newest.settled_at
-    if newest.kind is MailKind.UPDATED:
-        since = AuditEntry.at > newest.created_at
+    since = line.at > newest.created_at if newest.kind is MailKind.UPDATED else line.id > left.id
     missed = exists().where(
-        AuditEntry.request_id == invite.request_id, AuditEntry.what == AuditEvent.WINNER_UPDATED, since
+        line.request_id == invite.request_id,
+        line.what == AuditEvent.WINNER_UPDATED,
+        left.request_id == invite.request_id,
+        left.what == AuditEvent.MAIL_SENT,
+        left.mail_id == newest.id,
+        since,
     )
     return not session.scalar(select(missed))
 

@@ -155,7 +155,8 @@ class Visit:
 class Invite:
     """``first`` are the addresses it was made with; ``mails`` are its invite mails by address, ``confirmations`` the
     winner's; ``due`` counts how often each of the two was to go to an address (more than once only if somebody said
-    that it works again)."""
+    that it works again). ``newest`` are the ids and states of what an address was told last of its assignment,
+    ``confirmed``: a confirmation has left for some address."""
 
     request: "Request"
     company: Company
@@ -167,6 +168,8 @@ class Invite:
     guest_id: str = ""
     confirmations: dict[str, MailState] = field(default_factory=dict)
     due: Counter[tuple[str, str]] = field(default_factory=Counter)
+    newest: dict[str, tuple[int, MailState]] = field(default_factory=dict)
+    confirmed: bool = False
 
     def case(self, now: datetime) -> InviteCase:
         """The first matching row of the table "What GET and POST show"."""
@@ -198,6 +201,11 @@ class Invite:
         return any(self.mails[email] is MailState.SENT and self.due["invite", email] == 1 for email in self.first)
 
     @property
+    def is_told(self) -> bool:
+        """Whether a confirmation has left, or still may."""
+        return self.confirmed or MailState.QUEUED in self.confirmations.values()
+
+    @property
     def may_still_answer(self) -> bool:
         return self.answer is None and bool({MailState.QUEUED, MailState.SENT} & set(self.mails.values()))
 
@@ -207,7 +215,7 @@ class Request:
     """``told`` are all visits it ever asked about; ``updates`` counts what its winner had to be told anew.
 
     ``successors`` are the requests made by the change that ended it; ``lost``: its winner lost all that was to come,
-    and what it keeps was past by then; ``unreachable``: no confirmation reached its winner.
+    and what it keeps was past by then; ``unreachable`` counts how often the last confirmation to its winner was lost.
     """
 
     appointment: Appointment
@@ -223,7 +231,7 @@ class Request:
     updates: int = 0
     successors: list["Request"] = field(default_factory=list)
     lost: bool = False
-    unreachable: bool = False
+    unreachable: int = 0
     id: int = 0
 
     def __post_init__(self) -> None:
@@ -359,4 +367,6 @@ def reach_address(clinic: Clinic, company: Company, email: str, now: datetime) -
             invite.owe(email, invite.mails, "invite")
         elif request.holds(now) and invite is request.winner:
             invite.mails.setdefault(email, MailState.DROPPED)
+            if invite.newest.get(email, (0, MailState.SENT))[1] is not MailState.SENT:
+                invite.confirmations[email] = MailState.DROPPED  # it missed the last
             invite.owe(email, invite.confirmations, "confirmation")

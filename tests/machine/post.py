@@ -157,16 +157,20 @@ class Post:
     def _note(self, hand: InHand, state: MailState) -> None:
         if hand.invite is not None and hand.kind is MailKind.INVITE:
             hand.invite.mails[hand.email] = state
-        elif hand.invite is not None and hand.kind is MailKind.CONFIRMATION:
-            hand.invite.confirmations[hand.email] = state
+        elif hand.invite is not None and hand.kind in TO_WINNER:
+            if hand.kind is MailKind.CONFIRMATION:
+                hand.invite.confirmations[hand.email] = state
+                hand.invite.confirmed |= state is MailState.SENT
+            newest, _state = hand.invite.newest.get(hand.email, (0, state))
+            if hand.claimed.id >= newest:
+                hand.invite.newest[hand.email] = (hand.claimed.id, state)
 
     def _failed(self, hand: InHand, state: MailState, now: datetime) -> None:
         self._note(hand, state)
         if hand.kind is MailKind.INVITE:
             recount(hand.request, now)
         elif hand.kind is MailKind.CONFIRMATION and hand.invite and hand.request.state is RequestState.ACCEPTED:
-            states = set(hand.invite.confirmations.values())
-            hand.request.unreachable |= not states & {MailState.QUEUED, MailState.SENT}
+            hand.request.unreachable += not hand.invite.is_told and not hand.request.lost
 
     def _look_at(self, hand: InHand) -> None:
         """What no mail may hold, and what an invite must say."""
@@ -204,6 +208,8 @@ def _has_point(hand: InHand, now: datetime) -> bool:
         return request.state is RequestState.ACCEPTED and invite is request.winner and not request.lost
     if hand.kind in CLINIC_NEWS:
         current = any(visit.request is request for visit in request.appointment.by_start)
+        if hand.kind is MailKind.CLINIC_CONFIRMATION_BOUNCED and request.winner and request.winner.is_told:
+            return False
         return current and request.state is CLINIC_NEWS[hand.kind]
     return True
 
