@@ -71,6 +71,36 @@ def queue_to_clinic(
         )
 
 
+def pass_on_news(session: Session, user: User, *, now: datetime) -> None:
+    """News of requests that waits for somebody who is leaving the clinic: it goes to the others alone, or to the
+    clinic's contact address if there are none."""
+    waiting = session.scalars(
+        select(Mail)
+        .where(
+            Mail.clinic_id == user.clinic_id,
+            Mail.recipient == user.email,
+            Mail.request_id.is_not(None),
+            Mail.invite_address_id.is_(None),
+            Mail.state == MailState.QUEUED,
+            Mail.lease_owner.is_(None),
+        )
+        .order_by(Mail.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    for mail in waiting:
+        others = exists().where(
+            Mail.request_id == mail.request_id,
+            Mail.kind == mail.kind,
+            Mail.recipient != user.email,
+            Mail.state.in_((MailState.QUEUED, MailState.SENT)),
+        )
+        if session.scalar(select(others)):
+            move_mail(mail, MailEvent.DROP, now=now)
+        else:
+            mail.recipient = session.get_one(Clinic, user.clinic_id).contact_email
+
+
 def queue_to_user(session: Session, kind: MailKind, user: User, link: PasswordLink, *, now: datetime) -> None:
     """Queue the mail that brings one person of the clinic a link to set a password. One mail per link."""
     _queue(

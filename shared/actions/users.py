@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared import outbox
 from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
 from shared.actions._assignments import update_winners
 from shared.actions._reassignment import hand_over_visits
@@ -113,6 +114,7 @@ def deactivate_user(
         user.active = False
         end_sessions(session, user, now=now)
         void_links(session, user, now=now)
+        outbox.pass_on_news(session, user, now=now)
         _record(session, scope, AuditEvent.USER_DEACTIVATED, user, now)
         return result
 

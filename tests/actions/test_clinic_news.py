@@ -2,9 +2,13 @@
 
 from datetime import date, timedelta
 
+import pytest
+
+from shared.models import User
 from shared.states import Role
 from tests.actions.changing import ask_again, book_series, cancel, edit
 from tests.actions.desk import PROVIDER, SCHEDULER
+from tests.actions.people import deactivate
 from tests.world import World
 
 
@@ -57,3 +61,19 @@ def test_a_cancellation_waits_out_a_mail_server_that_is_away_for_days(world_on_e
         world.tick()
 
     assert world.subjects(to="Clearsign")[-1].startswith("Cancelled")
+
+
+@pytest.mark.parametrize("provider_left", [False, True])
+def test_news_that_waits_for_somebody_who_leaves_goes_to_the_others_or_to_the_clinic(
+    world_on_either: World, provider_left: bool
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+    world.change(User, world.clinic.users["provider"], active=not provider_left)
+    world.accept(visit, "Clearsign")
+    deactivate(world, world.clinic.users["scheduler"])
+    world.tick()
+
+    assert world.mails(to=SCHEDULER) == []
+    assert len(world.mails(to="scheduling@demo.example" if provider_left else PROVIDER)) == 1
