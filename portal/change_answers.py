@@ -16,7 +16,7 @@ from shared.web import request_now, services
 
 CHANGED = "The form was changed after its preview. Check it and go on to the preview again."
 NOTHING = "Nothing is changed yet. Change a field, or go back to the visit."
-REGROUPED = "Whom this asks has changed since the preview. Look at the companies again."
+REGROUPED = "Whom this asks has changed since the preview. Look at the companies and their dates again."
 NEIGHBOUR = "Another visit of the series was changed a moment ago. Look at what will happen now."
 OUTDATED = "This page was out of date. Look at it again."
 
