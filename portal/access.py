@@ -12,7 +12,7 @@ from portal.drafts import lost_login_page
 from shared.actions import touch_session
 from shared.queries import Viewer
 from shared.states import Role
-from shared.web import is_fragment, request_now
+from shared.web import form_notice, holds_form, is_fragment, request_now
 
 EVERYBODY = frozenset(Role)
 BOOKING = frozenset({Role.PROVIDER, Role.SCHEDULER, Role.ADMIN})
@@ -128,6 +128,8 @@ ADMIN_FORMS = frozenset(
 DRAFTS = VISIT_FORMS | ADMIN_FORMS
 """Endpoints whose filled-in form survives a lost login."""
 
+STAYS = "Everything you filled in is still here. Press the button at the end of the form, log in, and go on."
+
 TOUCH_EVERY = timedelta(seconds=30)
 
 
@@ -160,7 +162,12 @@ def guard(app: Flask) -> None:
 
 
 def _to_login(endpoint: str) -> Response:
-    """To the login, and back afterwards; a form that was sent comes along, sealed."""
+    """To the login, and back afterwards; a form that was sent comes along, sealed.
+
+    What HTMX asks while a form is filled in takes nobody away from it: its own button leads to the login.
+    """
+    if holds_form():
+        return form_notice(401, "You have been logged out", STAYS)
     if request.headers.get("HX-Request") == "true":
         return Response(status=401, headers={"HX-Redirect": url_for("auth.login", next=_shown_path())})
     if endpoint in DRAFTS and request.method == "POST":

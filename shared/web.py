@@ -152,6 +152,19 @@ def page(template: str, /, *, status: int = 200, fragment: str = "", **context: 
     return response
 
 
+def holds_form() -> bool:
+    """Whether HTMX asks from a page that holds a form, which must stay whatever the answer is."""
+    return is_fragment() and request.headers.get("Holds-Form") == "true"
+
+
+def form_notice(status: int, title: str, sentence: str) -> Response:
+    """What kept something from being done, for a page that stays as it is; a poll that gets it is the last one."""
+    is_poll = request.headers.get("HX-Trigger") == "watch"
+    response = page("shared/form_notice.html", status=status, title=title, sentence=sentence, stops_watch=is_poll)
+    response.headers.update({"HX-Retarget": "#form-notice", "HX-Reselect": "#form-notice", "HX-Reswap": "outerHTML"})
+    return response
+
+
 def error_page(status: int, title: str, sentence: str) -> Response:
     """An error in the app's own clothes, that needs neither login nor database."""
     response = make_response(render_template("error.html", status=status, title=title, sentence=sentence), status)

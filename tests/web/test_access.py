@@ -52,7 +52,7 @@ def test_a_stranger_is_sent_to_the_login_from_every_guarded_page_and_back_afterw
         assert parse_qs(target.query).get("next") == expected, route
 
 
-def test_a_fragment_without_a_login_says_so_to_the_whole_page(shared_world: World) -> None:
+def test_a_fragment_without_a_login_says_so_to_the_whole_page_that_holds_no_form(shared_world: World) -> None:
     for route in routes(shared_world.portal):
         if route.endpoint not in PUBLIC:
             answer = shared_world.portal.test_client().open(
@@ -61,6 +61,35 @@ def test_a_fragment_without_a_login_says_so_to_the_whole_page(shared_world: Worl
             assert answer.status_code == 401, route
             assert answer.headers["HX-Redirect"] == "/login", route
             assert answer.text == "", route
+
+
+def test_a_fragment_without_a_login_leaves_a_page_with_a_form_as_it_is_and_says_so(shared_world: World) -> None:
+    for route in routes(shared_world.portal):
+        if route.endpoint not in PUBLIC:
+            answer = shared_world.portal.test_client().open(
+                route.path, method=route.method, headers={"HX-Request": "true", "Holds-Form": "true"}
+            )
+            assert answer.status_code == 401, route
+            assert "HX-Redirect" not in answer.headers, route
+            assert answer.headers["HX-Retarget"] == "#form-notice", route
+            assert "You have been logged out. Everything you filled in is still here." in words(answer), route
+
+
+def test_pages_that_hold_a_form_say_so_and_others_do_not(world: World) -> None:
+    client, visit, group = world.login(Role.ADMIN), world.book(ask=["Clearsign"]), world.clinic.groups["ASL daytime"]
+    forms = (
+        *(f"/visits/{visit}/{kind}" for kind in ("edit", "ask", "cancel")),
+        f"/admin/groups/{group}",
+        "/visits/new",
+    )
+
+    for path in (*forms, "/", "/board", "/schedule", f"/visits/{visit}"):
+        page = soup_of(client.get(path))
+        main = page.find("main")
+        assert main is not None
+        assert (main.get("hx-headers") == '{"Holds-Form": "true"}') is (path in forms), path
+        asking = ("hx-get", "hx-post")
+        assert all(main.find_all(True, attrs={a: True}) == page.find_all(True, attrs={a: True}) for a in asking), path
 
 
 @pytest.mark.parametrize(
