@@ -14,13 +14,14 @@ from portal.login_form import LoginForm
 from portal.restored import restored_page
 from shared.actions import log_in, log_out
 from shared.queries import Viewer, viewer_of
-from shared.web import error_page, page, request_now, services
+from shared.web import error_page, form_notice, holds_form, page, request_now, services
 
 bp = Blueprint("auth", __name__)
 csrf = CSRFProtect()
 
 NO_MATCH = "E-mail and password don't match. Check both and try again."
 OUTDATED = "This page was out of date. Log in once more."
+STILL_HERE = "Everything you filled in is still here. Press the button at the end of the form, and go on from there."
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def prepare(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> Response:
         """A form that was opened under an earlier login comes back filled in, to be sent again."""
+        if holds_form():
+            return form_notice(400, "You have logged in again since this page was opened", STILL_HERE)
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
             return restored_page(current_user.viewer, Draft(request.path, request.form), status=400)
         if request.endpoint == "auth.submit_login":

@@ -166,7 +166,9 @@ def form_notice(status: int, title: str, sentence: str) -> Response:
 
 
 def error_page(status: int, title: str, sentence: str) -> Response:
-    """An error in the app's own clothes, that needs neither login nor database."""
+    """An error in the app's own clothes, that needs neither login nor database; a page with a form shows it there."""
+    if holds_form():
+        return form_notice(status, title, sentence)
     response = make_response(render_template("error.html", status=status, title=title, sentence=sentence), status)
     if status == 503:
         response.headers["Retry-After"] = "10"
@@ -205,9 +207,9 @@ def _prepare_errors(app: Flask) -> None:
 
     @app.errorhandler(DomainError)
     def domain_error(error: DomainError) -> Response:
-        if isinstance(error, NotFoundError):
-            return error_page(404, "Page not found", error.sentence)
-        return error_page(409, "That can't be done", error.sentence)
+        is_gone = isinstance(error, NotFoundError)
+        title = "Page not found" if is_gone and not holds_form() else "That can't be done"
+        return error_page(404 if is_gone else 409, title, error.sentence)
 
     @app.errorhandler(OperationalError)
     def database_error(error: OperationalError) -> Response:

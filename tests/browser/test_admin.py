@@ -70,6 +70,24 @@ def test_a_company_moves_by_keyboard_and_the_focus_stays_on_its_button(
     expect(page.get_by_text(re.compile("Northlight, Bridgeway, Clearsign"))).to_be_visible()
 
 
+def test_a_company_that_moves_in_a_deleted_group_says_that_the_group_is_gone(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    page, other = site.log_in(open_page(), "admin"), site.log_in(open_page(), "admin")
+    for shown in (page, other):
+        shown.goto(f"{site.portal}/admin/groups/{site.world.clinic.groups['ASL daytime']}")
+    other.get_by_text("Delete this hunt group").click()
+    other.get_by_role("button", name="Delete ASL daytime").click()
+    expect(other.get_by_text("The hunt group is deleted.")).to_be_visible()
+
+    for button in ("Move Clearsign down", "Move Northlight up", "Take Clearsign out", "Add this company"):
+        page.locator("#form-notice").evaluate("notice => notice.replaceChildren()")
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("alert")).to_contain_text("somebody has deleted it. Nothing was saved.")
+    expect(page.locator(".members .who").first).to_have_text("Clearsign")
+    look(page)
+
+
 def test_languages_are_found_as_one_types(site: Site, open_page: Callable[..., Page]) -> None:
     page = site.log_in(open_page(width=360), "admin")
     page.goto(f"{site.portal}/admin/languages")

@@ -113,6 +113,22 @@ def test_a_hunt_group_stays_when_a_company_is_moved(site: Site, open_page: Calla
     expect(page.locator(".members .who").first).to_have_text("Northlight")
 
 
+def test_a_hunt_group_from_before_another_login_says_so_when_a_company_is_moved(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    page = site.log_in(open_page(), "admin")
+    page.goto(f"{site.portal}/admin/groups/{site.world.clinic.groups['ASL daytime']}")
+    page.get_by_label("Name").fill("Typed")
+    site.world.pass_time(minutes=16)
+    site.log_in(page.context.new_page(), "admin")
+
+    page.get_by_role("button", name="Move Clearsign down").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("You have logged in again since this page was opened.")
+    page.get_by_role("button", name="Save hunt group").last.click()
+    expect(page.get_by_label("Name")).to_have_value("Typed")
+
+
 def test_a_page_without_a_form_goes_to_the_login(site: Site, open_page: Callable[..., Page]) -> None:
     visit = site.world.book(ask=["Clearsign"])
     page = site.log_in(open_page())
