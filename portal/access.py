@@ -123,6 +123,7 @@ ADMIN_FORMS = frozenset(
         "groups.save",
         "users.invite",
         "users.save",
+        "users.deactivate",
     }
 )
 DRAFTS = VISIT_FORMS | ADMIN_FORMS

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, ValidationError
@@ -57,7 +56,7 @@ class UserForm(AdminForm):
         return id_of(self.takes_over.data) if self.takes_over.data else None
 
 
-class DeactivateForm(FlaskForm):
+class DeactivateForm(AdminForm):
     """Who takes over the visits of somebody who leaves."""
 
     takes_over = SelectField("Who takes over the visits", validate_choice=False)

@@ -113,7 +113,7 @@ def confirm_deactivation(user_id: int) -> Response:
 def deactivate(user_id: int) -> Response:
     """Deactivate the person, unless visits to come have nobody to take them over."""
     form = DeactivateForm()
-    if request.form.get("do") == "back":
+    if request.form.get("do") == "back" or not form.validate():
         return page("admin/users/deactivate.html", form=form, details=_details(user_id))
     to = form.takes_over_id
     promised = read_promise(user_id, to)

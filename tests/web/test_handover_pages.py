@@ -9,6 +9,7 @@ from shared.db import reading, transaction
 from shared.models import Company, HuntGroupMember, User, Visit
 from shared.states import MailKind, Role
 from tests.web.checks import dump, soup_of, values_of, words
+from tests.web.test_lost_login import LOSSES, log_in
 from tests.world import TOMORROW, World, hidden
 
 WAYS = ["deactivate", "change the role"]
@@ -104,6 +105,27 @@ def test_visits_that_nobody_can_be_asked_for_come_first_and_are_said_to_have_no_
     text = " ".join(warning.get_text(" ").split())
     assert "Nobody can be asked for 1 visit This visit will have no interpreter." in text
     assert "Northlight has accepted. It is withdrawn. Nobody to ask" in text
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_login_lost_before_the_last_button_comes_back_to_the_form_with_the_successor_chosen(
+    world: World, lose, way: str
+) -> None:
+    world.book(ask=["Clearsign"])
+    desk = Desk(world, way)
+    preview = desk.choose()
+    desk.client = lose(world, desk.client)
+
+    restored = log_in(desk.client, desk.press(preview), role=Role.ADMIN)
+
+    assert restored.status_code == 200
+    assert "Everything you filled in is still here, and not saved yet." in words(restored)
+    values = values_of(restored, field="takes_over")
+    assert values["takes_over"] == [str(desk.second)]
+    assert not desk.is_left()
+    assert desk.press(desk.client.post(desk.path, data=values)).status_code == 303
+    assert desk.is_left()
 
 
 def test_a_visit_of_the_successor_at_the_same_time_is_a_warning(world: World) -> None:
