@@ -75,6 +75,8 @@ class UserRecord:
 
 LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
 
+KEEPS_ADDRESS = "The address of somebody who has a password stays as it is."
+
 Record = ClinicRecord | LanguageRecord | CompanyRecord | GroupRecord | UserRecord
 
 

@@ -22,6 +22,9 @@ ROLES = {
 class UserForm(AdminForm):
     """Name, address and role. Who may have an address, and who may leave a role, is checked by the actions."""
 
+    fixed_address = ""
+    """Why the address can't be another one; empty while it can."""
+
     stamp = HiddenField()
     name = name_field("Name", "Write the name.")
     email = EmailField(
@@ -39,6 +42,11 @@ class UserForm(AdminForm):
         "Role", choices=[SelectChoice(role.value, word) for role, word in ROLES.items()], validate_choice=False
     )
     takes_over = SelectField("Who takes over the visits", validate_choice=False)
+
+    def validate_email(self, _field: Any) -> None:
+        """As it was, once it is fixed."""
+        if self.fixed_address:
+            raise ValidationError(self.fixed_address)
 
     def validate_role(self, field: Any) -> None:
         """One of the four."""

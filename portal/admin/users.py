@@ -20,7 +20,7 @@ from shared.actions import (
 )
 from shared.errors import LastAdminError
 from shared.queries import UserDetails, left_unasked, user_details, user_list
-from shared.records import stamp_of
+from shared.records import KEEPS_ADDRESS, stamp_of
 from shared.rules import UserState
 from shared.states import Role
 from shared.web import page, request_now
@@ -36,6 +36,8 @@ NEWS = {
     "enough": "Three mails went to this person within the hour. Wait a little, or ask them to look among spam.",
 }
 """What the list says after a change; ``news`` in its address names the sentence."""
+
+REACTIVATE_FIRST = "The address of somebody deactivated stays as it is. Reactivate the account first."
 
 LEFT = frozenset({"saved", "deactivated"})
 """News after which ``left`` in the address names somebody whose visits may have gone to another."""
@@ -156,12 +158,18 @@ def _details(user_id: int) -> UserDetails:
 
 
 def _posted_form(details: UserDetails) -> UserForm:
-    """The form as it was sent; the address of somebody who has a password is no part of it."""
-    if details.row.state is UserState.INVITED:
+    """The form as it was sent. The address is a part of it while somebody is invited: one that was typed before they
+    chose a password, or were deactivated, is refused and not dropped without a word."""
+    state, own = details.row.state, details.row.email
+    if state is UserState.INVITED:
         return UserForm()
     data = MultiDict(g.get("waiting", request.form))
-    data["email"] = details.row.email
-    return UserForm(formdata=data)
+    typed = data.get("email", own)
+    data["email"] = own
+    form = UserForm(formdata=data)
+    if typed.strip().lower() != own:
+        form.fixed_address = REACTIVATE_FIRST if state is UserState.DEACTIVATED else KEEPS_ADDRESS
+    return form
 
 
 def _unsaved(user_id: int, form: UserForm, result: SaveResult) -> Response:

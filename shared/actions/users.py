@@ -25,7 +25,7 @@ from shared.changes import find_successor, visits_ahead
 from shared.db import reading, transaction
 from shared.errors import DomainError, LastAdminError
 from shared.models import User
-from shared.records import LAST_ADMIN, UserRecord, changed_fields, is_last_admin, read_user
+from shared.records import KEEPS_ADDRESS, LAST_ADMIN, UserRecord, changed_fields, is_last_admin, read_user
 from shared.rules import Scope
 from shared.states import Role
 
@@ -215,7 +215,7 @@ def _follow(session: Session, scope: Scope, user: User, changed: tuple[str, ...]
         update_winners(session, scope.clinic_id, by=by, fields=("name",), provider_id=user.id, now=now)
     if "email" in changed:
         if user.password_hash is not None:
-            raise DomainError("The address of somebody who has a password stays as it is.")
+            raise DomainError(KEEPS_ADDRESS)
         if user.active:
             send_link(session, user, now=now)
 

@@ -9,7 +9,7 @@ from shared.db import reading
 from shared.models import Company, User, Visit
 from shared.states import MailKind, MailState, Role
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
-from tests.world import World
+from tests.world import World, hashed
 
 HOSTILE = "<script>alert(1)</script>\"'"
 
@@ -134,8 +134,35 @@ def test_the_address_of_somebody_with_a_password_is_no_part_of_the_form(world: W
     answer = fill(client, f"/admin/users/{staff}", email="evil@demo.example")
 
     assert "email" not in values_of(client.get(f"/admin/users/{staff}"), field="name")
-    assert answer.status_code == 303
+    assert answer.status_code == 422
+    assert "The address of somebody who has a password stays as it is." in words(answer)
     assert user_of(world, "staff@demo.example").id == staff
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "sentence"),
+    [
+        ({"password_hash": hashed("chosen meanwhile")}, "The address of somebody who has a password stays as it is."),
+        ({"active": False}, "The address of somebody deactivated stays as it is. Reactivate the account first."),
+    ],
+)
+def test_an_address_corrected_too_late_is_refused_and_the_rest_of_the_form_kept(
+    world: World, meanwhile: dict[str, object], sentence: str
+) -> None:
+    client = world.login(Role.ADMIN)
+    invite(client)
+    ana = user_of(world, "ana@demo.example").id
+    opened = values_of(client.get(f"/admin/users/{ana}"), field="name")
+    world.change(User, ana, **meanwhile)
+
+    answer = client.post(f"/admin/users/{ana}", data=opened | {"email": "other@demo.example", "name": "Ana Ruiz-Roe"})
+
+    assert answer.status_code == 422
+    assert f"E-mail: {sentence}" in words(answer)
+    assert soup_of(answer).find(id="email") is not None
+    assert user_of(world, "ana@demo.example").name == "Ana Ruiz"
+    assert client.post(f"/admin/users/{ana}", data=values_of(answer, field="name")).status_code == 303
+    assert user_of(world, "ana@demo.example").name == "Ana Ruiz-Roe"
 
 
 def test_the_address_of_somebody_invited_can_be_corrected(world: World) -> None:
