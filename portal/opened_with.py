@@ -3,25 +3,21 @@ was changed here, and so that going on does not take back what was changed there
 
 from wtforms import Field, SelectMultipleField, TimeField
 
+from portal.both_sides import Values, seal_values, sealed_values
 from portal.change_form import AskForm, ChangeFields, EditForm, filled_form
 from portal.change_words import LABELS
-from portal.drafts import KEPT_FOR
 from shared.changes import ChangeKind
 from shared.queries import ChangeForm, Viewer
 from shared.states import Reach
-from shared.web import request_now, services
 
 RULE = ("repeat", "weekdays", "ends", "repeat_count", "repeat_until", "month_day")
 """The fields that are one value: how the visit repeats."""
-
-Values = dict[str, list[list[str]]]
 
 
 def open_form(viewer: Viewer, kind: ChangeKind, opened: ChangeForm) -> ChangeFields:
     """The form as it opens, with what it opens with sealed in it."""
     form = filled_form(kind, opened)
-    whose = [viewer.scope.user_id, kind.value, opened.card.id, form.version.data]
-    form.opened.data = services().tokens.seal([*whose, _values(form)], now=request_now())
+    form.opened.data = seal_values(_whose(viewer, opened, form), _values(form))
     return form
 
 
@@ -48,12 +44,11 @@ def merged(viewer: Viewer, opened: ChangeForm, form: ChangeFields, mine: frozens
 
 def _opened_with(viewer: Viewer, opened: ChangeForm, form: ChangeFields) -> Values | None:
     """What the form opened with, if it is this user's, this visit's and of the version that the form names."""
-    sealed = services().tokens.unseal(form.opened.data or "", max_age=KEPT_FOR, now=request_now())
-    whose = [viewer.scope.user_id, form.kind.value, opened.card.id, form.version.data]
-    if not isinstance(sealed, list) or sealed[:-1] != whose:
-        return None
-    values: Values = sealed[-1]
-    return values
+    return sealed_values(form.opened.data, _whose(viewer, opened, form))
+
+
+def _whose(viewer: Viewer, opened: ChangeForm, form: ChangeFields) -> list[object]:
+    return [viewer.scope.user_id, form.kind.value, opened.card.id, form.version.data]
 
 
 def _differing(one: Values, other: Values, form: ChangeFields) -> frozenset[str]:

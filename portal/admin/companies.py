@@ -1,15 +1,14 @@
 """The clinic's companies: their records, addresses and accreditation."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, HiddenField, SelectMultipleField, TextAreaField
+from wtforms import BooleanField, SelectMultipleField, TextAreaField
 from wtforms.validators import DataRequired, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import AdminForm, ZoneField, add_errors, name_field, phone_field, theirs
+from portal.admin.saving import RecordForm, ZoneField, add_errors, name_field, open_with, phone_field, sides
 from portal.fields import clean_text, plain_text
 from shared.actions import SaveOutcome, accredit_company, add_company, change_company
 from shared.queries import CompanyPage, clinic_languages, company_list, company_page
@@ -22,10 +21,9 @@ bp = Blueprint("companies", __name__, url_prefix="/admin/companies")
 MOST_ADDRESSES = 10
 
 
-class CompanyForm(AdminForm):
+class CompanyForm(RecordForm):
     """A company. ``works_again`` are addresses that came back and are to be tried anew."""
 
-    stamp = HiddenField()
     name = name_field("Name", "Write the company's name.")
     phone = phone_field("Phone", "Write the number that the clinic calls.")
     time_zone = ZoneField("Time zone")
@@ -72,6 +70,10 @@ class CompanyForm(AdminForm):
             addresses=self.address_lines,
         )
 
+    def fields_for(self, name: str, value: Any) -> dict[str, Any]:
+        """Addresses stand on lines."""
+        return {name: "\n".join(value)} if name == "addresses" else super().fields_for(name, value)
+
 
 @bp.get("")
 def index() -> Response:
@@ -105,10 +107,7 @@ def add() -> Response:
 def show(company_id: int) -> Response:
     """One company."""
     shown = _shown(company_id)
-    record = asdict(shown.record) | {"addresses": "\n".join(shown.record.addresses)}
-    form = CompanyForm(formdata=None, data=record, stamp=shown.stamp)
-    form.time_zone.offer(shown.record.time_zone)
-    return _page(form, shown)
+    return _page(open_with(CompanyForm(formdata=None), shown.record), shown)
 
 
 @bp.post("/<id:company_id>")
@@ -126,8 +125,7 @@ def save(company_id: int) -> Response:
         add_errors(form, result.errors)
         return _page(form, shown, status=422)
     shown = _shown(company_id)
-    form.stamp.data = shown.stamp
-    return _page(form, shown, status=409, theirs=theirs(form, shown.record, form.record, _say))
+    return _page(form, shown, status=409, sides=sides(form, shown.record, _say))
 
 
 @bp.post("/<id:company_id>/accredit")
@@ -159,7 +157,7 @@ def _page(form: CompanyForm, shown: CompanyPage | None, *, status: int = 200, **
         form=form,
         shown=shown,
         languages=languages,
-        **({"theirs": ()} | more),
+        **({"sides": ()} | more),
     )
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField, SelectField, SelectMultipleField
+from wtforms import SelectField, SelectMultipleField
 from wtforms.validators import InputRequired
 
 from portal.access import viewer
-from portal.admin.saving import AdminForm, add_errors, name_field, theirs
+from portal.admin.saving import AdminForm, RecordForm, add_errors, name_field, open_with, sides
 from portal.fields import id_of
 from shared.actions import SaveOutcome, add_group, change_group, remove_group
 from shared.errors import NotFoundError
@@ -33,10 +33,9 @@ class NewGroupForm(AdminForm):
     )
 
 
-class GroupForm(AdminForm):
+class GroupForm(RecordForm):
     """A group. ``companies`` are ids in the group's order; ``more`` is one that the Add button puts at the end."""
 
-    stamp = HiddenField()
     name = name_field("Name", "Write the group's name.")
     companies = SelectMultipleField("Companies", validate_choice=False)
     more = SelectField("Add a company", validate_choice=False)
@@ -50,6 +49,10 @@ class GroupForm(AdminForm):
     def record(self) -> GroupRecord:
         """The group of a form that validated."""
         return GroupRecord(self.name.data or "", self.ids)
+
+    def fields_for(self, name: str, value: Any) -> dict[str, Any]:
+        """Ids are text in a form."""
+        return {name: [str(company_id) for company_id in value]} if name == "companies" else {name: value}
 
 
 @bp.get("")
@@ -85,9 +88,7 @@ def add() -> Response:
 def show(group_id: int) -> Response:
     """One group."""
     shown = _shown(group_id)
-    form = GroupForm(formdata=None, name=shown.record.name, stamp=shown.stamp)
-    form.companies.data = [str(company_id) for company_id in shown.record.companies]
-    return _page(form, shown)
+    return _page(open_with(GroupForm(formdata=None), shown.record), shown)
 
 
 @bp.post("/<id:group_id>")
@@ -106,9 +107,8 @@ def save(group_id: int) -> Response:
     if result.outcome is SaveOutcome.INVALID:
         add_errors(form, result.errors)
         return _page(form, shown, status=422)
-    form.stamp.data = shown.stamp
-    others = theirs(form, shown.record, form.record, lambda name, value: _say(shown, name, value))
-    return _page(form, shown, status=409, theirs=others)
+    found = sides(form, shown.record, lambda name, value: _say(shown, name, value))
+    return _page(form, shown, status=409, sides=found)
 
 
 @bp.post("/<id:group_id>/remove")
@@ -160,7 +160,7 @@ def _page(form: GroupForm, shown: GroupPage, *, status: int = 200, **more: Any) 
         members=members,
         others=tuple(company for company in shown.able if company not in members),
         unsaved=form.record.companies != shown.record.companies,
-        **({"theirs": (), "news": ""} | more),
+        **({"sides": (), "news": ""} | more),
     )
 
 

@@ -4,10 +4,9 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import HiddenField
 
 from portal.access import viewer
-from portal.admin.saving import AdminForm, add_errors, name_field, theirs
+from portal.admin.saving import RecordForm, add_errors, name_field, open_with, sides
 from shared.actions import SaveOutcome, add_language, change_language, remove_language
 from shared.queries import LanguagePage, language_list, language_page
 from shared.records import LanguageRecord
@@ -19,10 +18,9 @@ bp = Blueprint("languages", __name__, url_prefix="/admin/languages")
 LONGEST_SEARCH = 100
 
 
-class LanguageForm(AdminForm):
+class LanguageForm(RecordForm):
     """What the clinic calls a language."""
 
-    stamp = HiddenField()
     name = name_field("Name", "Write the language's name.", longest=80)
     short_name = name_field("Short name", "Write the language's short name.", longest=40)
 
@@ -62,7 +60,7 @@ def add() -> Response:
 def show(tag: str) -> Response:
     """One language: its names, and what uses it."""
     shown = _shown(tag)
-    return _page(LanguageForm(formdata=None, obj=shown.record, stamp=shown.stamp), shown)
+    return _page(open_with(LanguageForm(formdata=None), shown.record), shown)
 
 
 @bp.post("/<tag>")
@@ -78,9 +76,8 @@ def save(tag: str) -> Response:
         add_errors(form, result.errors)
         return _page(form, shown, status=422)
     shown = _shown(tag)
-    form.stamp.data = shown.stamp
-    others = theirs(form, shown.record, form.record, lambda _name, value: str(value))
-    return _page(form, shown, status=409, theirs=others)
+    found = sides(form, shown.record, lambda _name, value: str(value))
+    return _page(form, shown, status=409, sides=found)
 
 
 @bp.post("/<tag>/remove")
@@ -98,4 +95,4 @@ def _shown(tag: str) -> LanguagePage:
 
 
 def _page(form: LanguageForm, shown: LanguagePage, *, status: int = 200, **more: Any) -> Response:
-    return page("admin/languages/show.html", status=status, form=form, shown=shown, **({"theirs": ()} | more))
+    return page("admin/languages/show.html", status=status, form=form, shown=shown, **({"sides": ()} | more))

@@ -1,18 +1,23 @@
 """What the administrators' forms have in common: names, objections, and what a second administrator saved meanwhile."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 from flask import g
 from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField
+from wtforms import HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from portal.access import viewer
+from portal.both_sides import Values, seal_values, sealed_values
 from portal.fields import clean_text, one_line, phone_number, plain_text
 from shared import times
-from shared.records import Record, changed_fields
+from shared.records import Record, stamp_of
+
+FormOfRecord = TypeVar("FormOfRecord", bound="RecordForm")
 
 
 class AdminForm(FlaskForm):
@@ -31,12 +36,33 @@ class AdminForm(FlaskForm):
         return "waiting" not in g and super().validate(extra_validators)
 
 
+class RecordForm(AdminForm):
+    """A form about a record that is stored. ``stamp`` tells what that was when the form was opened, ``opened`` holds
+    it, sealed."""
+
+    stamp = HiddenField()
+    opened = HiddenField()
+
+    @property
+    def record(self) -> Record:
+        """The values of a form that validated."""
+        raise NotImplementedError
+
+    def fields_for(self, name: str, value: Any) -> dict[str, Any]:
+        """The form's fields for a value of the record, and what they hold: most are called alike and hold the same."""
+        return {name: value}
+
+
 @dataclass(frozen=True, slots=True)
-class Theirs:
-    """A field where the form says otherwise than what somebody else saved, and what that is."""
+class Sides:
+    """A field on which a form and what is stored are not as one when the form was opened. ``opened`` is empty, and so
+    is ``who``, for a form that does not say what it opened with."""
 
     label: str
-    value: str
+    stored: str
+    typed: str
+    opened: str
+    who: str
 
 
 class ZoneField(SelectField):
@@ -91,11 +117,61 @@ def add_errors(form: FlaskForm, errors: Mapping[str, str]) -> None:
         field.errors = [*field.errors, sentence]
 
 
-def theirs(
-    form: FlaskForm, stored: Record, wanted: Record, say: Callable[[str, Any], str], **named: str
-) -> tuple[Theirs, ...]:
-    """What is stored where it differs from the form. ``named``: fields that the form has under another name."""
-    return tuple(
-        Theirs(form[named.get(name, name)].label.text, say(name, getattr(stored, name)))
-        for name in changed_fields(stored, wanted)
+def open_with(form: FormOfRecord, stored: Record) -> FormOfRecord:
+    """The form as it opens: with what is stored, which goes along sealed."""
+    values = _values(stored)
+    _take(form, values)
+    form.stamp.data = stamp_of(stored)
+    form.opened.data = seal_values(_whose(form), values)
+    return form
+
+
+def sides(form: RecordForm, stored: Record, say: Callable[[str, Any], str]) -> tuple[Sides, ...]:
+    """What was changed in the form and what somebody else saved meanwhile, field by field.
+
+    From here on the form is as if it had opened now, with what was changed in it on top. One that does not say what it
+    opened with keeps all its values.
+    """
+    now, typed, before = _values(stored), _values(form.record), sealed_values(form.opened.data, _whose(form))
+    mine = {name for name in now if typed[name] != (now if before is None else before)[name]}
+    theirs = set() if before is None else {name for name in now if now[name] != before[name]}
+    found = tuple(
+        Sides(
+            label=form[next(iter(form.fields_for(name, now[name])))].label.text,
+            stored=say(name, now[name]),
+            typed=say(name, typed[name]),
+            opened="" if before is None else say(name, before[name]),
+            who="" if before is None else _who(name in mine, name in theirs),
+        )
+        for name in now
+        if name in mine | theirs
     )
+    if before is not None:
+        _take(form, {name: now[name] for name in now if name not in mine})
+    form.stamp.data = stamp_of(stored)
+    form.opened.data = seal_values(_whose(form), now)
+    return found
+
+
+def _who(here: bool, there: bool) -> str:
+    return "Both" if here and there else "You" if here else "Somebody else"
+
+
+def _values(record: Record) -> Values:
+    """A record as JSON keeps it, to be compared with one that was sealed."""
+    values: Values = json.loads(json.dumps(asdict(record)))
+    return values
+
+
+def _take(form: RecordForm, values: Values) -> None:
+    """Put a record's values into the form."""
+    for name, value in values.items():
+        for field_name, data in form.fields_for(name, value).items():
+            field = form[field_name]
+            if isinstance(field, ZoneField):
+                field.offer(data)
+            field.data = data
+
+
+def _whose(form: RecordForm) -> list[object]:
+    return [viewer().scope.user_id, form.stamp.data]

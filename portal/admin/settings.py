@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, EmailField, HiddenField, SelectField, StringField
+from wtforms import BooleanField, EmailField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import AdminForm, ZoneField, name_field, phone_field, theirs
+from portal.admin.saving import RecordForm, ZoneField, name_field, open_with, phone_field, sides
 from portal.fields import clean_text, mail_address, plain_text
 from shared.actions import SaveOutcome, change_settings
 from shared.queries import SettingsPage, settings_page
@@ -22,10 +22,9 @@ SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
 LONGEST_SECONDS = 30 * SECONDS["days"]
 
 
-class SettingsForm(AdminForm):
-    """The settings. ``stamp`` tells what they were when the form was opened."""
+class SettingsForm(RecordForm):
+    """The settings. The invite duration is a number and its unit."""
 
-    stamp = HiddenField()
     name = name_field("Clinic name", "Write the clinic's name.")
     contact_phone = phone_field("Contact phone", "Write the number that companies call.")
     contact_email = EmailField(
@@ -66,14 +65,19 @@ class SettingsForm(AdminForm):
             dial_in_number=self.dial_in_number.data or "",
         )
 
+    def fields_for(self, name: str, value: Any) -> dict[str, Any]:
+        """The duration in its largest whole unit."""
+        if name != "invite_duration_seconds":
+            return super().fields_for(name, value)
+        number, unit = _in_units(value)
+        return {"duration": str(number), "unit": unit}
+
 
 @bp.get("")
 def show() -> Response:
     """The settings as they are."""
     shown = settings_page(viewer().scope, now=request_now())
-    number, unit = _in_units(shown.record.invite_duration_seconds)
-    form = SettingsForm(formdata=None, obj=shown.record, stamp=shown.stamp, duration=str(number), unit=unit)
-    form.time_zone.offer(shown.record.time_zone)
+    form = open_with(SettingsForm(formdata=None), shown.record)
     return _page(form, shown, done=request.args.get("done") == "saved")
 
 
@@ -88,13 +92,11 @@ def save() -> Response:
     if result.outcome is SaveOutcome.SAVED:
         return redirect(url_for(".show", done="saved"), 303)
     shown = settings_page(scope, now=request_now())
-    form.stamp.data = shown.stamp
-    others = theirs(form, shown.record, form.record, _say, invite_duration_seconds="duration")
-    return _page(form, shown, status=409, theirs=others)
+    return _page(form, shown, status=409, sides=sides(form, shown.record, _say))
 
 
 def _page(form: SettingsForm, shown: SettingsPage, *, status: int = 200, **more: Any) -> Response:
-    context: dict[str, Any] = {"theirs": (), "done": False} | more
+    context: dict[str, Any] = {"sides": (), "done": False} | more
     return page("admin/settings.html", status=status, form=form, shown=shown, **context)
 
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from wtforms import EmailField, HiddenField, SelectField
+from wtforms import EmailField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from portal.admin.saving import AdminForm, name_field
+from portal.admin.saving import AdminForm, RecordForm, name_field, open_with
 from portal.fields import clean_text, id_of, mail_address, one_line, plain_text
-from shared.records import UserRecord, stamp_of
+from shared.records import UserRecord
 from shared.states import Role
 
 ROLES = {
@@ -19,13 +19,12 @@ ROLES = {
 }
 
 
-class UserForm(AdminForm):
+class UserForm(RecordForm):
     """Name, address and role. Who may have an address, and who may leave a role, is checked by the actions."""
 
     fixed_address = ""
     """Why the address can't be another one; empty while it can."""
 
-    stamp = HiddenField()
     name = name_field("Name", "Write the name.")
     email = EmailField(
         "E-mail",
@@ -77,4 +76,4 @@ class DeactivateForm(AdminForm):
 
 def form_for(record: UserRecord) -> UserForm:
     """The form as it stands in the database."""
-    return UserForm(formdata=None, stamp=stamp_of(record), name=record.name, email=record.email, role=record.role.value)
+    return open_with(UserForm(formdata=None), record)

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from portal.access import viewer
 from portal.admin.handing_over import handover_page, read_promise
-from portal.admin.saving import Theirs, add_errors, theirs
+from portal.admin.saving import Sides, add_errors, sides
 from portal.admin.user_form import ROLES, DeactivateForm, UserForm, form_for
 from portal.fields import id_of
 from shared.actions import (
@@ -20,7 +20,7 @@ from shared.actions import (
 )
 from shared.errors import LastAdminError
 from shared.queries import UserDetails, left_unasked, user_details, user_list
-from shared.records import KEEPS_ADDRESS, stamp_of
+from shared.records import KEEPS_ADDRESS
 from shared.rules import UserState
 from shared.states import Role
 from shared.web import page, request_now
@@ -78,7 +78,7 @@ def invite() -> Response:
 def edit(user_id: int) -> Response:
     """One person, to change."""
     details = _details(user_id)
-    return page("admin/users/edit.html", form=form_for(details.record), details=details, theirs=())
+    return page("admin/users/edit.html", form=form_for(details.record), details=details, sides=())
 
 
 @bp.post("/<id:user_id>")
@@ -88,7 +88,7 @@ def save(user_id: int) -> Response:
     form = _posted_form(details)
     goes_back = request.form.get("do") == "back"
     if goes_back or not form.validate():
-        return page("admin/users/edit.html", status=200 if goes_back else 422, form=form, details=details, theirs=())
+        return page("admin/users/edit.html", status=200 if goes_back else 422, form=form, details=details, sides=())
     result = change_user(
         viewer().scope,
         user_id,
@@ -176,11 +176,10 @@ def _unsaved(user_id: int, form: UserForm, result: SaveResult) -> Response:
     """The form again, with what stands against it and the person as they stand now."""
     details = _details(user_id)
     add_errors(form, result.errors)
-    others: tuple[Theirs, ...] = ()
+    found: tuple[Sides, ...] = ()
     if result.outcome is SaveOutcome.CONFLICT:
-        others = theirs(form, details.record, form.record, _say)
-        form.stamp.data = stamp_of(details.record)
-    return page("admin/users/edit.html", status=422, form=form, details=details, theirs=others)
+        found = sides(form, details.record, _say)
+    return page("admin/users/edit.html", status=422, form=form, details=details, sides=found)
 
 
 def _say(name: str, value: str) -> str:

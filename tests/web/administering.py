@@ -25,6 +25,13 @@ def fill_in(client: FlaskClient, path: str, **changes: Any) -> TestResponse:
     return send(client, client.get(path), **changes)
 
 
+def sides_of(page: TestResponse) -> dict[str, tuple[str, ...]]:
+    """What the page says of a field that somebody else's saving came before: saved now, typed, opened with, by whom."""
+    rows = soup_of(page).select("#conflict tbody tr")
+    cells = [[" ".join(cell.get_text(" ").split()) for cell in row.select("th, td")] for row in rows]
+    return {label: tuple(values) for label, *values in cells}
+
+
 def press(client: FlaskClient, path: str, action: str, **data: str) -> TestResponse:
     """Press a button that stands alone on a page, such as Suspend."""
     return client.post(action, data={"csrf_token": csrf_of(client.get(path)), **data})

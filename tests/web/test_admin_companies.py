@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 from shared.models import CompanyAddress
 from shared.states import MailKind, Role
 from tests.actions.desk import address_of, snapshot
-from tests.web.administering import fill_in, offers, press, send
+from tests.web.administering import fill_in, offers, press, send, sides_of
 from tests.web.booking import confirm, filled, preview
 from tests.web.checks import complaint, csrf_of, soup_of, values_of, words
 from tests.world import World
@@ -191,6 +191,61 @@ def test_the_second_administrator_of_a_company_sees_the_first_and_loses_nothing(
     assert send(second, clash).status_code == 303
 
 
+def test_saving_once_more_takes_back_nothing_of_a_company_that_was_not_touched(world: World) -> None:
+    first, second = world.login(Role.ADMIN), world.login(Role.ADMIN)
+    opened = second.get(company(world))
+    fill_in(first, company(world), addresses="fixed@clearsign.example", name="Clearsign Ltd")
+
+    clash = send(second, opened, phone="+1 555 1111", name="Clearsign Inc")
+
+    assert sides_of(clash) == {
+        "Name": ("Clearsign Ltd", "Clearsign Inc", "Clearsign", "Both"),
+        "Phone": ("+1 555 0170", "+1 555 1111", "+1 555 0170", "You"),
+        "Dispatch addresses": (
+            "fixed@clearsign.example", "dispatch@clearsign.example", "dispatch@clearsign.example", "Somebody else",
+        ),
+    }  # fmt: skip
+    assert send(second, clash).status_code == 303
+    saved = values_of(second.get(company(world)), field="phone")
+    assert (saved["name"], saved["phone"]) == (["Clearsign Inc"], ["+1 555 1111"])
+    assert saved["addresses"] == ["fixed@clearsign.example"]
+
+
+def test_a_third_administrator_is_met_on_the_way_as_well(world: World) -> None:
+    first, second = world.login(Role.ADMIN), world.login(Role.ADMIN)
+    opened = second.get(company(world))
+    fill_in(first, company(world), addresses="fixed@clearsign.example")
+    clash = send(second, opened, phone="+1 555 1111")
+    fill_in(first, company(world), name="Clearsign Ltd")
+
+    again = send(second, clash)
+
+    assert again.status_code == 409
+    assert set(sides_of(again)) == {"Name", "Phone"}
+    assert send(second, again).status_code == 303
+    saved = values_of(second.get(company(world)), field="phone")
+    assert (saved["name"], saved["addresses"]) == (["Clearsign Ltd"], ["fixed@clearsign.example"])
+
+
+@pytest.mark.parametrize("opened_with", ["", "x.y", "Ω"])
+def test_a_form_that_does_not_say_what_it_opened_with_keeps_its_values_and_says_what_is_saved(
+    world: World, opened_with: str
+) -> None:
+    first, second = world.login(Role.ADMIN), world.login(Role.ADMIN)
+    opened = second.get(company(world))
+    fill_in(first, company(world), addresses="fixed@clearsign.example")
+
+    clash = send(second, opened, phone="+1 555 1111", opened=opened_with)
+
+    assert clash.status_code == 409
+    assert sides_of(clash) == {
+        "Phone": ("+1 555 0170", "+1 555 1111"),
+        "Dispatch addresses": ("fixed@clearsign.example", "dispatch@clearsign.example"),
+    }
+    assert "Save once more to replace theirs by yours." in words(clash)
+    assert values_of(clash, field="phone")["addresses"] == ["dispatch@clearsign.example"]
+
+
 def test_a_group_is_made_filled_ordered_and_asked_in_that_order(world_on_either: World) -> None:
     world = world_on_either
     client = world.login(Role.ADMIN)
@@ -247,10 +302,14 @@ def test_the_second_administrator_of_a_group_sees_the_first(world: World) -> Non
     clash = send(second, opened, name="Mine")
 
     assert clash.status_code == 409
-    assert "Companies Lumen" in words(clash)
-    assert order(clash) == ["Clearsign", "Northlight", "Bridgeway"]
+    assert sides_of(clash) == {
+        "Name": ("ASL daytime", "Mine", "ASL daytime", "You"),
+        "Companies": ("Lumen", "Clearsign, Northlight, Bridgeway", "Clearsign, Northlight, Bridgeway", "Somebody else"),
+    }
+    assert order(clash) == ["Lumen"]
     assert values_of(clash, field="name")["name"] == ["Mine"]
-    assert send(second, clash).status_code == 303
+    assert send(second, clash, do="save").status_code == 303
+    assert order(second.get(group(world))) == ["Lumen"]
 
 
 def test_a_group_deleted_while_somebody_edits_it_is_not_found(world: World) -> None:

@@ -6,7 +6,7 @@ from shared.audit import AuditEvent
 from shared.models import ClinicLanguage
 from shared.states import Role
 from tests.actions.desk import snapshot
-from tests.web.administering import fill_in, offers, press, send
+from tests.web.administering import fill_in, offers, press, send, sides_of
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
 from tests.world import World
 
@@ -144,12 +144,15 @@ def test_the_second_administrator_sees_what_the_first_saved_and_loses_nothing(wo
     assert "Clinic name First Name" in words(clash)
     assert "Invite duration 2 days" in words(clash)
     kept = values_of(clash, field="duration")
-    assert (kept["contact_phone"], kept["name"]) == (["+1 555 0999"], ["Riverside Clinic"])
+    assert (kept["contact_phone"], kept["name"]) == (["+1 555 0999"], ["First Name"])
+    assert (kept["duration"], kept["unit"]) == (["2"], ["days"])
+    assert sides_of(clash)["Invite duration"] == ("2 days", "24 hours", "24 hours", "Somebody else")
     assert [entry.fields for entry in world.trail() if entry.what == AuditEvent.SETTINGS_CHANGED] == [
         ["name", "invite_duration_seconds"]
     ]
     assert send(second, clash).status_code == 303
-    assert values_of(second.get(SETTINGS), field="duration")["name"] == ["Riverside Clinic"]
+    saved = values_of(second.get(SETTINGS), field="duration")
+    assert (saved["name"], saved["contact_phone"]) == (["First Name"], ["+1 555 0999"])
 
 
 def test_no_other_role_gets_in_by_the_address(world: World) -> None:
@@ -211,6 +214,9 @@ def test_a_languages_names_are_changed_and_clashes_said(world: World) -> None:
     clash = send(client, opened, name="Signing")
     assert clash.status_code == 409
     assert "Short name Sign" in words(clash)
+    assert send(client, clash).status_code == 303
+    saved = values_of(client.get(path), field="name")
+    assert (saved["name"], saved["short_name"]) == (["Signing"], ["Sign"])
 
 
 def test_a_language_says_what_uses_it_and_goes_only_when_no_group_needs_it(world: World) -> None:

@@ -197,6 +197,19 @@ def test_the_second_of_two_administrators_is_told_and_loses_nothing(world: World
     assert user_of(world, "staff@demo.example").name == "Second"
 
 
+def test_saving_somebody_once_more_takes_back_no_role_that_a_colleague_gave(world: World) -> None:
+    client, staff = world.login(Role.ADMIN), world.clinic.users["staff"]
+    opened = values_of(client.get(f"/admin/users/{staff}"), field="name")
+    fill(client, f"/admin/users/{staff}", role="scheduler")
+
+    answer = client.post(f"/admin/users/{staff}", data=opened | {"name": "Sam Lindgren"})
+
+    assert "Role Scheduler: all visits Staff: looks, changes nothing" in words(answer)
+    assert client.post(f"/admin/users/{staff}", data=values_of(answer, field="name")).status_code == 303
+    found = user_of(world, "staff@demo.example")
+    assert (found.name, found.role) == ("Sam Lindgren", Role.SCHEDULER)
+
+
 def test_the_last_administrator_is_refused_with_a_sentence(world: World) -> None:
     client, me = world.login(Role.ADMIN), world.clinic.users["admin"]
 
