@@ -1,6 +1,8 @@
 """What an administrator changes of the clinic itself: its settings and its languages."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain, count
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -17,6 +19,8 @@ from shared.records import ClinicRecord, LanguageRecord, changed_fields, read_cl
 from shared.rules import Scope
 
 NO_LANGUAGE = "This is no language of the clinic, or not any more. Go back to the list of languages."
+
+NAME_MAX = 80
 
 TOLD_TO_WINNERS = frozenset({"name", "contact_phone", "contact_email", "dial_in_number"})
 """What a company that holds a visit has read, and is told anew when it changes."""
@@ -66,13 +70,8 @@ def add_language(scope: Scope, tag: str, *, now: datetime) -> str:
         clinic = lock_as_admin(session, scope)
         language = session.get(ClinicLanguage, (clinic.id, tag))
         if language is None:
-            name, short_name = known.name, known.short_name
-            taken = _taken_names(session, clinic.id, tag, LanguageRecord(name, short_name))
-            if "name" in taken:
-                name = f"{name} ({tag})"
-            if "short_name" in taken:
-                short_name = name[: languages.SHORT_NAME_MAX]
-            language = ClinicLanguage(clinic_id=clinic.id, tag=tag, name=name, short_name=short_name)
+            names = _free_names(session, clinic.id, tag, known)
+            language = ClinicLanguage(clinic_id=clinic.id, tag=tag, name=names.name, short_name=names.short_name)
             session.add(language)
             _record(session, AuditEvent.LANGUAGE_ADDED, scope, (tag,), now)
         return language.name
@@ -127,6 +126,23 @@ def remove_language(scope: Scope, tag: str, *, now: datetime) -> None:
             )
             _record(session, AuditEvent.COMPANY_CHANGED, scope, ("languages",), now, About("company", company_id))
         session.delete(language)
+
+
+def _free_names(session: Session, clinic_id: int, tag: str, known: languages.Language) -> LanguageRecord:
+    """The language's usual names, or what comes nearest to them and no other language of the clinic has."""
+    others = session.scalars(select(ClinicLanguage).where(ClinicLanguage.clinic_id == clinic_id)).all()
+    name = _first_free((known.name,), known.name, tag, NAME_MAX, {other.name for other in others})
+    short_names = (known.short_name, name[: languages.SHORT_NAME_MAX].strip())
+    taken = {other.short_name for other in others}
+    return LanguageRecord(name, _first_free(short_names, known.name, tag, languages.SHORT_NAME_MAX, taken))
+
+
+def _first_free(wished: Iterable[str], name: str, tag: str, longest: int, taken: Iterable[str]) -> str:
+    """The first that is not taken, capitals aside: what is wished for, the name with the tag, the tag with a number."""
+    held = {other.casefold() for other in taken}
+    with_tag = f"{name[: longest - len(tag) - 3].strip()} ({tag})"
+    candidates = chain(wished, (with_tag,), (f"{tag} {number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate.casefold() not in held)
 
 
 def _taken_names(session: Session, clinic_id: int, tag: str, wanted: LanguageRecord) -> dict[str, str]:

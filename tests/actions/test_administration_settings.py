@@ -204,6 +204,31 @@ def test_a_second_sign_language_with_the_same_letters_gets_its_whole_name(world:
     assert rows["ase"] == "ASL"
 
 
+@pytest.mark.parametrize("tags", [("rwr", "mwr"), ("mwr", "rwr")])
+def test_two_languages_never_get_one_short_name(world: World, tags: tuple[str, str]) -> None:
+    with world.jobs.app_context():
+        for tag in tags:
+            add_language(admin(world), tag, now=world.now)
+        short_names = [row.short_name.casefold() for row in language_list(admin(world), "").languages]
+
+    assert len(set(short_names)) == len(short_names)
+
+
+def test_a_language_gets_no_name_that_the_clinic_gave_to_another(world: World) -> None:
+    with world.jobs.app_context():
+        for tag, name, short_name in (
+            ("es", "Marwari", "marwari (MWR)"), ("fr", "Marwari (mwr)", "mwr 2"), ("ar", "Ours", "Marwari"),
+        ):  # fmt: skip
+            if tag != "es":
+                add_language(admin(world), tag, now=world.now)
+            world.change(ClinicLanguage, (world.clinic.id, tag), name=name, short_name=short_name)
+
+        add_language(admin(world), "mwr", now=world.now)
+        [row] = [row for row in language_list(admin(world), "").languages if row.tag == "mwr"]
+
+    assert (row.name, row.short_name) == ("mwr 2", "mwr 3")
+
+
 @pytest.mark.parametrize("tag", ["", "spa", "ASE", "zz", "mul", "und", "en-US", "es\0", "é", "x" * 300])
 def test_what_is_no_shortest_tag_of_a_language_is_not_added(world: World, tag: str) -> None:
     before = snapshot(world)
