@@ -33,13 +33,20 @@ NEWS = {
     "deactivated": "This person can't log in any more.",
     "reactivated": "This person can log in again. Who has no password yet gets a new invitation.",
     "sent": "A mail with a new link is on its way. Links sent before no longer work.",
+    "unsent": "The changes are saved, but no mail has left: three mails went to this person within the hour. Send the "
+    "invitation again later.",
+    "reactivated-unsent": "This person is active again, but no mail has left: three mails went to this person within "
+    "the hour. Send the invitation again later.",
     "enough": "Three mails went to this person within the hour. Wait a little, or ask them to look among spam.",
 }
 """What the list says after a change; ``news`` in its address names the sentence."""
 
 REACTIVATE_FIRST = "The address of somebody deactivated stays as it is. Reactivate the account first."
 
-LEFT = frozenset({"saved", "deactivated"})
+NO_MAIL = frozenset({"unsent", "reactivated-unsent", "enough"})
+"""News of a mail that did not leave."""
+
+LEFT = frozenset({"saved", "unsent", "deactivated"})
 """News after which ``left`` in the address names somebody whose visits may have gone to another."""
 
 
@@ -51,7 +58,7 @@ def index() -> Response:
         "admin/users/index.html",
         people=user_list(scope, now=now),
         news=NEWS.get(news, ""),
-        good=news != "enough",
+        good=news not in NO_MAIL,
         unasked=left_unasked(scope, id_of(request.args.get("left", "")), now=now) if news in LEFT else (),
     )
 
@@ -99,7 +106,8 @@ def save(user_id: int) -> Response:
         now=request_now(),
     )
     if result.outcome is SaveOutcome.SAVED:
-        return _to_list("saved", left=user_id)
+        is_unsent = form.record.email != details.record.email and _details(user_id).row.link_expired
+        return _to_list("unsent" if is_unsent else "saved", left=user_id)
     if result.outcome is SaveOutcome.PREVIEW:
         return handover_page(details, form, act="users.save", button="Save")
     return _unsaved(user_id, form, result)
@@ -139,8 +147,8 @@ def last_admin(_error: LastAdminError) -> Response:
 @bp.post("/<id:user_id>/reactivate")
 def reactivate(user_id: int) -> Response:
     """Let the person in again."""
-    reactivate_user(viewer().scope, user_id, now=request_now())
-    return _to_list("reactivated")
+    is_told = reactivate_user(viewer().scope, user_id, now=request_now())
+    return _to_list("reactivated" if is_told else "reactivated-unsent")
 
 
 @bp.post("/<id:user_id>/link")

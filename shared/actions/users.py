@@ -66,7 +66,8 @@ def change_user(
     promised: str = "",
     now: datetime,
 ) -> SaveResult:
-    """Save name, role and, while no password is chosen, the address, which is then mailed an invitation anew.
+    """Save name, role and, while no password is chosen, the address, which is then mailed an invitation anew
+    (unless enough mails left within the hour: then the earlier link is void, and the list says so).
 
     Not if somebody else was quicker (``stamp``). A new role ends the person's logins. Companies that hold visits of a
     provider are told of a new name; a provider who becomes something else leaves the visits to ``takes_over_id``,
@@ -119,17 +120,17 @@ def deactivate_user(
         return result
 
 
-def reactivate_user(scope: Scope, user_id: int, *, now: datetime) -> None:
-    """Let the person in again, with the password they had; who never chose one is invited anew."""
+def reactivate_user(scope: Scope, user_id: int, *, now: datetime) -> bool:
+    """Let the person in again, with the password they had; who never chose one is invited anew. False if that mail did
+    not leave, because enough of them did within the hour."""
     with transaction() as session:
         _lock(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if user.active:
-            return
+            return True
         user.active = True
         _record(session, scope, AuditEvent.USER_REACTIVATED, user, now)
-        if user.password_hash is None:
-            send_link(session, user, now=now)
+        return user.password_hash is not None or _invite_anew(session, user, now)
 
 
 def send_password_link(scope: Scope, user_id: int, *, now: datetime) -> bool:
@@ -170,6 +171,15 @@ def _flush_address(session: Session) -> None:
         session.flush()
     except IntegrityError as error:
         raise _AddressTakenError from error
+
+
+def _invite_anew(session: Session, user: User, now: datetime) -> bool:
+    """Mail an invitation in place of the ones before, which are void. False if enough mails left within the hour."""
+    if not may_send_link(session, user, now=now):
+        void_links(session, user, now=now)
+        return False
+    send_link(session, user, now=now)
+    return True
 
 
 def _leave_role(
@@ -217,7 +227,7 @@ def _follow(session: Session, scope: Scope, user: User, changed: tuple[str, ...]
         if user.password_hash is not None:
             raise DomainError(KEEPS_ADDRESS)
         if user.active:
-            send_link(session, user, now=now)
+            _invite_anew(session, user, now)
 
 
 def _record(

@@ -352,6 +352,29 @@ def test_sending_again_stops_at_three_within_an_hour(world_on_either: World) -> 
     assert len(world.outbox()) == 3
 
 
+def test_reactivating_and_new_addresses_stop_at_three_mails_within_an_hour_too(world_on_either: World) -> None:
+    world = world_on_either
+    ana = invite(world).id
+    sent = []
+    for _ in range(3):
+        deactivate(world, ana)
+        with world.jobs.app_context():
+            sent.append(reactivate_user(admin(world), ana, now=world.now))
+    world.tick()
+    assert sent == [True, True, False]
+
+    assert change(world, ana, email="ana.ruiz@demo.example").outcome is SaveOutcome.SAVED
+    world.tick()
+
+    assert world.subjects(to="ana.ruiz@demo.example") == []
+    assert len(world.outbox()) == 3
+    with world.jobs.app_context():
+        [row] = [row for row in user_list(admin(world), now=world.now) if row.id == ana]
+        assert row.link_expired
+        world.pass_time(hours=1)
+        assert send_password_link(admin(world), ana, now=world.now)
+
+
 def test_the_list_counts_visits_to_come_and_puts_who_left_last(world: World) -> None:
     world.book()
     world.book(day=world.draft().day + timedelta(days=1))

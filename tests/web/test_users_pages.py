@@ -297,6 +297,29 @@ def test_a_provider_with_visits_to_come_keeps_the_role_until_somebody_takes_them
     assert client.post(f"/admin/users/{provider}", data=values_of(answer, field="name")).status_code == 303
 
 
+def test_a_mail_too_many_within_the_hour_is_said_not_to_have_left(world: World) -> None:
+    client = world.login(Role.ADMIN)
+    invite(client)
+    ana = f"/admin/users/{user_of(world, 'ana@demo.example').id}"
+    for letter in "bcd":
+        answer = fill(client, ana, email=f"{letter}@demo.example")
+        world.tick()
+    page = client.get(answer.location)
+
+    assert "The changes are saved, but no mail has left" in words(page)
+    assert "Send the invitation again later." in words(page)
+    assert "The link in the invitation no longer works." in entry(page, "Ana Ruiz")
+    assert world.mails(to="d@demo.example") == []
+
+    post(client, f"{ana}/deactivate")
+    page = client.get(post(client, f"{ana}/reactivate").location)
+    assert "This person is active again, but no mail has left" in words(page)
+    assert "The changes are saved." in words(client.get(fill(client, ana, name="Ana R").location))
+    world.pass_time(hours=1)
+    client = world.login(Role.ADMIN)
+    assert "is on its way" in words(client.get(post(client, f"{ana}/link").location))
+
+
 def test_a_mail_that_came_back_shows_in_the_list_with_a_way_to_send_again(world: World) -> None:
     client = world.login(Role.ADMIN)
     world.post.replies["ana@demo.example"] = "550 No such user"
