@@ -155,6 +155,9 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
     if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
         faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
+    is_plain = settings.portal_url.lower().startswith("http:")
+    if is_plain and settings.secure_cookies and not settings.development:  # a browser would not keep the login's cookie
+        faults.append("PORTAL_URL must be an https address while SECURE_COOKIES is on: nobody could log in")
     if settings.dev_mailbox and not settings.development:
         faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
     return faults

@@ -94,6 +94,15 @@ def test_no_message_and_no_printed_settings_show_a_secret() -> None:
     assert "hush-hush" not in repr(from_environ(PRODUCTION | secrets | sound | pairs))
 
 
+def test_a_portal_without_https_needs_cookies_that_go_without_it(tmp_path: Path) -> None:
+    for address in ("http://portal.example", "HTTP://portal.example:8080/"):
+        assert "PORTAL_URL must be an https address while SECURE_COOKIES is on" in faults_of(PORTAL_URL=address)
+
+    assert from_environ(PRODUCTION | {"PORTAL_URL": "http://portal.example", "SECURE_COOKIES": "0"}).portal_url
+    assert from_environ(PRODUCTION | {"VENDOR_PORTAL_URL": "http://vendor.example"}).vendor_portal_url
+    assert development(tmp_path, SECURE_COOKIES="1").secure_cookies
+
+
 def test_keys_are_rotated_newest_first_and_each_must_be_long() -> None:
     assert from_environ(PRODUCTION | {"SECRET_KEY": f"{'n' * 32}, {'o' * 32},"}).secret_keys == ("n" * 32, "o" * 32)
     assert "at least 32 characters" in faults_of(SECRET_KEY=f"{'n' * 32},short")
