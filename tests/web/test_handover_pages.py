@@ -6,7 +6,7 @@ from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from shared.db import reading, transaction
-from shared.models import Company, HuntGroupMember, User, Visit
+from shared.models import Clinic, Company, HuntGroupMember, User, Visit
 from shared.states import MailKind, Role
 from tests.web.checks import dump, soup_of, values_of, words
 from tests.web.test_lost_login import LOSSES, log_in
@@ -126,6 +126,24 @@ def test_a_login_lost_before_the_last_button_comes_back_to_the_form_with_the_suc
     assert not desk.is_left()
     assert desk.press(desk.client.post(desk.path, data=values)).status_code == 303
     assert desk.is_left()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_while_requests_are_switched_off_the_pages_lead_to_the_settings_and_not_to_asking(
+    world: World, way: str
+) -> None:
+    world.accept(world.book(ask=["Clearsign"]), "Clearsign")
+    desk = Desk(world, way)
+    assert "afterwards and choose whom to ask" not in words(desk.choose())
+    world.change(Clinic, world.clinic.id, dispatch_enabled=False)
+
+    preview = desk.choose()
+    after = desk.client.get(desk.press(preview).location)
+
+    for page in (preview, after):
+        assert "Interpreter requests are switched off for this clinic." in words(page)
+        assert "After that, open it and choose whom to ask." in words(page)
+        assert soup_of(page).select_one("section.not-accepted a[href='/admin/settings']") is not None
 
 
 def test_a_visit_of_the_successor_at_the_same_time_is_a_warning(world: World) -> None:
