@@ -20,7 +20,7 @@ class PeriodForm(FlaskForm):
     def validate_since(self, field: Any) -> None:
         """Within reach of the schedule."""
         if field.data and not EARLIEST <= field.data <= LATEST:
-            raise ValidationError(f"Choose a date from {EARLIEST.year} to {LATEST.year}.")
+            raise ValidationError(f"Choose a date from {EARLIEST} to {LATEST}.")
 
     def validate_until(self, field: Any) -> None:
         """Within reach, and not before the first date."""

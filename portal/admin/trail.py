@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.access import viewer
 from portal.admin.trail_csv import csv_of
+from portal.dates import EARLIEST
 from portal.paging import page_number, page_problem
 from portal.period import PeriodForm
 from shared import times
@@ -59,7 +60,7 @@ def _bounds(form: PeriodForm) -> tuple[datetime, datetime]:
     if not form.until.data:
         form.until.data = max(today, form.since.data or today)
     if not form.since.data:
-        form.since.data = form.until.data - week
+        form.since.data = max(EARLIEST, form.until.data - week)
     begins, ends = form.bounds(zone)
     assert begins is not None
     assert ends is not None

@@ -171,13 +171,17 @@ def test_the_last_seven_days_are_shown_at_first(world: World) -> None:
         ({"from": "2026-11-20"}, ("2026-11-20", "2026-11-23")),
         ({"from": "2026-12-20"}, ("2026-12-20", "2026-12-20")),
         ({"to": "2026-10-07"}, ("2026-10-01", "2026-10-07")),
+        ({"to": "2000-01-08"}, ("2000-01-08", "2000-01-08")),
+        ({"from": "2100-12-24"}, ("2100-12-24", "2100-12-24")),
     ],
 )
 def test_one_date_alone_is_enough(world: World, values: dict[str, str], shown: tuple[str, str]) -> None:
-    page = world.login(Role.ADMIN).get(TRAIL, query_string=values)
+    client = world.login(Role.ADMIN)
+    page = client.get(TRAIL, query_string=values)
 
     assert page.status_code == 200
     assert tuple(field["value"] for field in soup_of(page).select(".period input")) == shown
+    assert download(client, **dict(zip(("from", "to"), shown, strict=True))).status_code == 200
 
 
 @pytest.mark.parametrize(
