@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from shared.actions._reach import forget_addresses, lock_open_invites, tell_address
 from shared.actions._saving import CONFLICT, SaveResult, invalid, lock_as_admin, saved, somebody_was_quicker
 from shared.audit import About, Actor, AuditEvent, record
 from shared.db import transaction
 from shared.errors import NotFoundError
-from shared.models import ClinicLanguage, Company, CompanyAddress, CompanyLanguage
+from shared.models import ClinicLanguage, Company, CompanyAddress, CompanyLanguage, InviteAddress
 from shared.records import (
     CompanyRecord,
     addresses_of,
@@ -113,9 +113,9 @@ def _state(*, accredited: bool) -> str:
 
 
 def _in_order(stored: CompanyRecord, wanted: CompanyRecord) -> tuple[str, ...]:
-    """The wanted addresses as they will be stored: those that are there keep their place and spelling."""
+    """The wanted addresses as they will be stored: those that are there, capitals aside, keep their place."""
     typed = {email.casefold(): email for email in wanted.addresses}
-    kept = [email for email in stored.addresses if typed.pop(email.casefold(), None) is not None]
+    kept = [typed.pop(email.casefold()) for email in stored.addresses if email.casefold() in typed]
     return (*kept, *typed.values())
 
 
@@ -144,29 +144,49 @@ def _save_addresses(
 ) -> bool:
     """Bring the addresses to what is wanted, and tell the new ones. True if a mark went.
 
-    Requests are locked before an address is written: a worker marks an address while it holds the request.
+    Other capitals make no new address. Requests are locked before an address is written: a worker marks an address
+    while it holds the request.
     """
-    stored = {address.email: address for address in addresses_of(session, company.id)}
-    new = [email for email in emails if email not in stored]
-    gone = [email for email in stored if email not in emails]
-    again = [email for email in works_again if email in emails and email in stored and stored[email].refused_at]
-    if not (new or gone or again):
+    stored = {address.email.casefold(): address for address in addresses_of(session, company.id)}
+    wanted = {email.casefold(): email for email in emails}
+    new = [email for key, email in wanted.items() if key not in stored]
+    gone = [address for key, address in stored.items() if key not in wanted]
+    spelled = [(stored[key], email) for key, email in wanted.items() if key in stored and stored[key].email != email]
+    ticked = {email.casefold() for email in works_again} & wanted.keys() & stored.keys()
+    again = [address for key, address in stored.items() if key in ticked and address.refused_at]
+    if not (new or gone or spelled or again):
         return False
     invites = lock_open_invites(session, company.id, now=now)
-    for email in gone:
-        session.delete(stored[email])
+    removed = [address.email for address in gone]
+    for address in gone:
+        session.delete(address)
+    for address, email in spelled:
+        _spell(session, address, email)
     session.flush()
     told = [CompanyAddress(company_id=company.id, email=email) for email in new]
     session.add_all(told)
-    for email in again:
-        stored[email].refused_at = None
-        told.append(stored[email])
+    for address in again:
+        address.refused_at = None
+    told += again
     session.flush()
     for request, invite in invites:
         for address in told:
             tell_address(session, request, invite, address, now=now)
-        forget_addresses(session, request, invite, gone, now=now)
+        forget_addresses(session, request, invite, removed, now=now)
     return bool(again)
+
+
+def _spell(session: Session, address: CompanyAddress, email: str) -> None:
+    """Write an address in other capitals, also where it was invited: there it is found by how it is written."""
+    address.email = email
+    other = aliased(InviteAddress)
+    taken = exists().where(other.invite_id == InviteAddress.invite_id, other.email == email)
+    session.execute(
+        update(InviteAddress)
+        .where(InviteAddress.company_address_id == address.id, ~taken)
+        .values(email=email)
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def _record(

@@ -195,14 +195,62 @@ def test_a_request_whose_last_way_to_anybody_was_removed_closes_and_the_clinic_i
     assert recipients(world, MailKind.CLINIC_UNDELIVERABLE)
 
 
+def test_other_capitals_are_stored_as_typed_and_make_no_new_address(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    world.tick()
+    link = world.link(visit, "Clearsign")
+
+    assert save(world, addresses=("Dispatch@Clearsign.example",)).outcome is SaveOutcome.SAVED
+    world.tick()
+
+    with world.jobs.app_context():
+        assert shown(world).record.addresses == ("Dispatch@Clearsign.example",)
+    assert trail(world)[-1] == ("company_changed", ["addresses"])
+    assert recipients(world) == ["dispatch@clearsign.example"]
+    assert world.link(visit, "Clearsign", email="Dispatch@Clearsign.example") == link
+    world.accept(visit, "Clearsign", email="Dispatch@Clearsign.example")
+    assert recipients(world, MailKind.CONFIRMATION) == ["Dispatch@Clearsign.example"]
+
+
+def test_an_address_in_other_capitals_is_still_forgotten_and_tried_again(world: World) -> None:
+    world.post.replies[OLD] = GONE
+    world.book(ask=["Clearsign"])
+    waiting = world.book(ask=["Clearsign", "Lumen"])
+    world.tick()
+    assert address_of(world, "dispatch@clearsign.example").refused_at
+
+    assert save(world, again=(OLD,), addresses=("DISPATCH@clearsign.example",)).outcome is SaveOutcome.SAVED
+    assert address_of(world, "DISPATCH@clearsign.example").refused_at is None
+    assert mail_states(world, MailKind.INVITE)["DISPATCH@clearsign.example"] is MailState.QUEUED
+    assert save(world, addresses=("other@clearsign.example",)).outcome is SaveOutcome.SAVED
+
+    states = {mail.state for mail in world.outbox(MailKind.INVITE) if mail.recipient == "DISPATCH@clearsign.example"}
+    assert states == {MailState.DROPPED}
+    assert state_of(world, waiting) is RequestState.PENDING
+
+
+def test_capitals_that_an_invite_has_for_a_removed_address_are_no_obstacle(world: World) -> None:
+    world.book(ask=["Clearsign"])
+    world.tick()
+    for addresses in (("DISPATCH@clearsign.example",), ("other@clearsign.example",), ("dispatch@clearsign.example",)):
+        assert save(world, addresses=addresses).outcome is SaveOutcome.SAVED
+    assert save(world, addresses=("DISPATCH@clearsign.example",)).outcome is SaveOutcome.SAVED
+
+    with world.jobs.app_context():
+        assert shown(world).record.addresses == ("DISPATCH@clearsign.example",)
+
+
 def test_saving_twice_sends_nothing_twice(world: World) -> None:
     world.book(ask=["Clearsign"])
     save(world, addresses=(OLD, NEW))
     before = snapshot(world)
 
-    save(world, addresses=(OLD, NEW.upper()))
-
+    save(world, addresses=(OLD, NEW))
     assert snapshot(world) == before
+
+    save(world, addresses=(OLD, NEW.upper()))
+    assert snapshot(world)["mail"] == before["mail"]
 
 
 def test_another_clinics_requests_are_not_touched_by_an_address(world: World) -> None:
