@@ -1,9 +1,10 @@
 """Writes the audit trail, in the caller's transaction."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from shared.models import AuditEntry
@@ -67,6 +68,9 @@ class Actor:
 
 SYSTEM = Actor()
 
+ONE_PRESS = timedelta(minutes=1)
+"""How long the same form from the same person counts as the same press of its button."""
+
 
 def record(
     session: Session,
@@ -103,3 +107,18 @@ def record(
             about_id=about.id if about else None,
         )
     )
+
+
+def was_just_done(
+    session: Session, what: AuditEvent, *, clinic_id: int, by: Actor, about: About, now: datetime
+) -> bool:
+    """Whether this person did this a moment ago: then the same form again is a button that was pressed twice."""
+    lines = exists().where(
+        AuditEntry.clinic_id == clinic_id,
+        AuditEntry.at > now - ONE_PRESS,
+        AuditEntry.what == what,
+        AuditEntry.actor_user_id == by.user_id,
+        AuditEntry.about_kind == about.kind,
+        AuditEntry.about_id == about.id,
+    )
+    return session.scalars(select(lines)).one()

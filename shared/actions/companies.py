@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.actions._reach import forget_addresses, lock_open_invites, tell_address
 from shared.actions._saving import CONFLICT, SaveResult, invalid, lock_as_admin, saved, somebody_was_quicker
-from shared.audit import About, Actor, AuditEvent, record
+from shared.audit import About, Actor, AuditEvent, record, was_just_done
 from shared.db import transaction
 from shared.errors import NotFoundError
 from shared.models import ClinicLanguage, Company, CompanyAddress, CompanyLanguage, InviteAddress
@@ -27,9 +27,15 @@ NO_COMPANY = "There is no such company at this clinic. Go back to the list of co
 
 
 def add_company(scope: Scope, wanted: CompanyRecord, *, accredited: bool, now: datetime) -> SaveResult:
-    """Add a company, accredited at once or not yet. Names are unique within a clinic, capitals aside."""
+    """Add a company, accredited at once or not yet. Names are unique within a clinic, capitals aside.
+
+    A form whose button is pressed twice finds the company that it added.
+    """
     with transaction() as session:
         clinic = lock_as_admin(session, scope)
+        added = _just_added(session, scope, wanted, accredited, now)
+        if added is not None:
+            return saved(added.id)
         errors = _objections(session, clinic.id, None, wanted)
         if errors:
             return invalid(errors)
@@ -110,6 +116,19 @@ def accredit_company(scope: Scope, company_id: int, *, accredited: bool, now: da
 
 def _state(*, accredited: bool) -> str:
     return "accredited" if accredited else "suspended"
+
+
+def _just_added(
+    session: Session, scope: Scope, wanted: CompanyRecord, accredited: bool, now: datetime
+) -> Company | None:
+    """A company that the same person added just so a moment ago."""
+    found = select(Company).where(Company.clinic_id == scope.clinic_id, Company.name == wanted.name)
+    company = session.scalar(found.where(Company.accredited == accredited))
+    if company is None or read_company(session, company) != wanted:
+        return None
+    by, about = Actor(user_id=scope.user_id), About("company", company.id)
+    is_same = was_just_done(session, AuditEvent.COMPANY_ADDED, clinic_id=scope.clinic_id, by=by, about=about, now=now)
+    return company if is_same else None
 
 
 def _in_order(stored: CompanyRecord, wanted: CompanyRecord) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from shared.actions._saving import (
     saved,
     somebody_was_quicker,
 )
-from shared.audit import About, Actor, AuditEvent, record
+from shared.audit import About, Actor, AuditEvent, record, was_just_done
 from shared.changes import find_successor, visits_ahead
 from shared.db import reading, transaction
 from shared.errors import DomainError, LastAdminError
@@ -40,7 +40,10 @@ class _AddressTakenError(Exception):
 
 
 def invite_user(scope: Scope, wanted: UserRecord, *, now: datetime) -> SaveResult:
-    """Add somebody and mail a link to choose a password. An address belongs to one person over all clinics."""
+    """Add somebody and mail a link to choose a password. An address belongs to one person over all clinics.
+
+    A form whose button is pressed twice finds the person that it added.
+    """
     try:
         with transaction() as session:
             _lock(session, scope)
@@ -53,7 +56,7 @@ def invite_user(scope: Scope, wanted: UserRecord, *, now: datetime) -> SaveResul
             _record(session, scope, AuditEvent.USER_INVITED, user, now)
             return saved(user.id)
     except _AddressTakenError:
-        return _address_taken(scope, wanted.email)
+        return _just_invited(scope, wanted, now) or _address_taken(scope, wanted.email)
 
 
 def change_user(
@@ -157,6 +160,19 @@ def _lock(session: Session, scope: Scope) -> None:
     actor = session.get_one(User, scope.user_id)
     if not actor.active or actor.role is not Role.ADMIN:
         raise DomainError("You are no longer an administrator of the clinic. Ask one to do this.")
+
+
+def _just_invited(scope: Scope, wanted: UserRecord, now: datetime) -> SaveResult | None:
+    """Somebody whom the same person invited just so a moment ago, and who has not answered yet."""
+    with reading() as session:
+        user = session.scalar(select(User).where(User.email == wanted.email, User.clinic_id == scope.clinic_id))
+        if user is None or not user.active or user.password_hash is not None or read_user(user) != wanted:
+            return None
+        by, about = Actor(user_id=scope.user_id), About("user", user.id)
+        is_same = was_just_done(
+            session, AuditEvent.USER_INVITED, clinic_id=scope.clinic_id, by=by, about=about, now=now
+        )
+        return saved(user.id) if is_same else None
 
 
 def _address_taken(scope: Scope, email: str) -> SaveResult:

@@ -284,6 +284,23 @@ def test_a_suspended_company_may_still_win_what_it_was_asked_and_keeps_what_it_w
     ]
 
 
+def test_a_button_pressed_twice_adds_one_company_and_the_same_form_later_is_refused(world_on_either: World) -> None:
+    world = world_on_either
+    record = CompanyRecord("Habla", "+1 555 0170", ZONE, ("ase", "es"), ("b@habla.example", "a@habla.example"))
+    add = partial(add_company, admin(world), record, accredited=True)
+    with racers(world, 2) as group:
+        first, second = group.race([partial(add, now=world.now)] * 2)
+
+    assert first == second
+    assert first.outcome is SaveOutcome.SAVED
+    assert trail(world) == [("company_added", [])]
+    with world.jobs.app_context():
+        assert add_company(admin(world), record, accredited=False, now=world.now).errors
+        assert add_company(admin(world), replace(record, phone="1"), accredited=True, now=world.now).errors
+        world.pass_time(minutes=1)
+        assert "Another company of the clinic has this name." in add(now=world.now).errors["name"]
+
+
 def test_a_new_company_can_be_asked_at_once_unless_it_is_not_accredited_yet(world: World) -> None:
     record = CompanyRecord("Habla", "+1 555 0170", ZONE, ("ase", "es"), ("a@habla.example", "b@habla.example"))
     with world.jobs.app_context():

@@ -1,5 +1,6 @@
 """Inviting, changing and deactivating people; what an administrator can't do; two administrators at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -90,6 +91,32 @@ def test_an_address_belongs_to_one_person_over_all_clinics(world_on_either: Worl
 
     assert snapshot(world) == before
     assert invite(world, ANA, by=harbor.scope(Role.ADMIN)).outcome is SaveOutcome.SAVED
+
+
+def test_a_button_pressed_twice_invites_once_and_the_same_form_later_or_from_another_is_refused(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    first = invite(world)
+    before = snapshot(world)
+
+    assert invite(world) == first
+    assert "already" in invite(world, replace(ANA, name="Anna Ruiz")).errors["email"]
+    other = Scope(world.clinic.id, world.add_user(Role.ADMIN, "Second"), Role.ADMIN)
+    assert "already" in invite(world, by=other).errors["email"]
+    world.pass_time(minutes=1)
+    assert "already" in invite(world).errors["email"]
+    assert snapshot(world)["mail"] == before["mail"]
+
+
+def test_two_presses_at_once_make_one_person(world_on_either: World) -> None:
+    world = world_on_either
+    with racers(world, 2) as group:
+        results = group.race([partial(invite_user, admin(world), ANA, now=world.now)] * 2)
+
+    assert [result.outcome for result in results] == [SaveOutcome.SAVED] * 2
+    assert results[0].id == results[1].id
+    assert len(world.outbox()) == 1
 
 
 def test_two_clinics_that_invite_one_address_at_once_make_one_person(world_on_either: World) -> None:

@@ -1,5 +1,7 @@
 """The administrators' pages for companies and hunt groups, as a browser without scripts sees them."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -94,6 +96,17 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
         assert kept[name] == [good[name]]
     assert kept["languages"] == ["ase"]
     assert rows(world) == before
+
+
+def test_a_button_pressed_twice_leads_to_the_company_that_it_added(world: World) -> None:
+    client = world.login(Role.ADMIN)
+    opened = client.get(f"{COMPANIES}/new")
+    values: dict[str, Any] = {"name": "Habla", "phone": "+1 555 0188", "addresses": "a@habla.example"}
+
+    first, second = (send(client, opened, languages=["ase"], **values) for _twice in range(2))
+
+    assert second.status_code == 303
+    assert second.location == first.location
 
 
 @pytest.mark.parametrize("languages", [[], ["fr"], ["ase", "\0"], ["es"]])

@@ -107,6 +107,16 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(
     assert dump(world) == before
 
 
+def test_a_button_pressed_twice_leads_to_the_same_list(world: World) -> None:
+    client = world.login(Role.ADMIN)
+
+    first, second = invite(client), invite(client)
+
+    assert (second.status_code, second.location) == (first.status_code, first.location)
+    assert second.status_code == 303
+    assert len(world.outbox()) == 1
+
+
 def test_a_name_is_text_wherever_it_stands(world: World) -> None:
     client = world.login(Role.ADMIN)
     invite(client, name=HOSTILE)
