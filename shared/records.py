@@ -75,6 +75,7 @@ class UserRecord:
 
 LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
 
+NO_LANGUAGE = "This is no language of the clinic, or not any more. Go back to the list of languages."
 KEEPS_ADDRESS = "The address of somebody who has a password stays as it is."
 
 Record = ClinicRecord | LanguageRecord | CompanyRecord | GroupRecord | UserRecord

@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response
 from portal.access import viewer
 from portal.admin.saving import RecordForm, add_errors, name_field, open_with, sides
 from shared.actions import SaveOutcome, add_language, change_language, remove_language
+from shared.errors import NotFoundError
 from shared.queries import LanguagePage, language_list, language_page
-from shared.records import LanguageRecord
+from shared.records import NO_LANGUAGE, LanguageRecord
 from shared.texts import is_readable, tidy
 from shared.web import is_fragment, page, request_now
 
@@ -89,6 +90,8 @@ def remove(tag: str) -> Response:
 
 def _shown(tag: str) -> LanguagePage:
     found = language_page(viewer().scope, tag, now=request_now())
+    if found is None and request.method == "POST":
+        raise NotFoundError(NO_LANGUAGE)
     if found is None:
         abort(404)
     return found

@@ -15,10 +15,8 @@ from shared.choices import find_language
 from shared.db import transaction
 from shared.errors import DomainError, NotFoundError
 from shared.models import ClinicLanguage, Company, CompanyLanguage, HuntGroup
-from shared.records import ClinicRecord, LanguageRecord, changed_fields, read_clinic
+from shared.records import NO_LANGUAGE, ClinicRecord, LanguageRecord, changed_fields, read_clinic
 from shared.rules import Scope
-
-NO_LANGUAGE = "This is no language of the clinic, or not any more. Go back to the list of languages."
 
 NAME_MAX = 80
 

@@ -238,6 +238,17 @@ def test_a_language_says_what_uses_it_and_goes_only_when_no_group_needs_it(world
     assert press(client, LANGUAGES, f"{LANGUAGES}/es/remove").status_code == 404
 
 
+def test_a_language_that_a_colleague_removed_meanwhile_is_said_to_be_gone(world: World) -> None:
+    client = world.login(Role.ADMIN)
+    opened = client.get(f"{LANGUAGES}/es")
+    press(world.login(Role.ADMIN), f"{LANGUAGES}/es", f"{LANGUAGES}/es/remove")
+
+    answer = send(client, opened, short_name="Span")
+
+    assert answer.status_code == 404
+    assert "This is no language of the clinic, or not any more. Go back to the list of languages." in words(answer)
+
+
 def test_another_clinics_language_is_not_found(world: World) -> None:
     harbor = world.add_clinic("Harbor Family Health", domain="harbor")
     world.change(ClinicLanguage, (harbor.id, "es"), tag="fr")
