@@ -38,7 +38,7 @@ class Signed:
 
 def read_promise(viewer: Viewer, token: str) -> Signed | None:
     """What a page promised, if it was made for this user."""
-    value = services().tokens.unsign("change", token)
+    value = services().tokens.unsign("change-promise", token)
     if not isinstance(value, list) or value[0] != viewer.scope.user_id:
         return None
     _user, key, digest, versions, asked, winner_ids, shown = value

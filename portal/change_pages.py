@@ -173,7 +173,7 @@ def sign_promise(viewer: Viewer, form: ChangeFields, plan: ChangePlan, *, shown:
     """What a preview promises, for its user alone. The reason of a cancellation is written on the page that confirms,
     and so is no part of it."""
     return services().tokens.sign(
-        "change",
+        "change-promise",
         [
             viewer.scope.user_id,
             form.key.data,

@@ -170,6 +170,7 @@ def queue_once_to_company(
 
 def confirmation_lives(session: Session, invite_id: int | None) -> bool:
     """Whether a confirmation has left for the winner, or still may."""
+    session.flush()
     alive = (MailState.QUEUED, MailState.SENT)
     found = exists().where(Mail.invite_id == invite_id, Mail.kind == MailKind.CONFIRMATION, Mail.state.in_(alive))
     return bool(session.scalar(select(found)))

@@ -141,8 +141,7 @@ def after_drop(session: Session, request: Request, mail: Mail, *, now: datetime)
     """A mail was dropped before it left: tell its reader what it would have told, or made needless to tell."""
     if mail.in_doubt or mail.kind is MailKind.FILLED:
         follow_up(session, request, mail, now=now)
-    if mail.kind is MailKind.INVITE:
-        _tell_of_earlier(session, request, mail, now)
+    after_loss(session, request, mail, now=now)
 
 
 def after_loss(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:

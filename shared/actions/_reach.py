@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared import outbox
 from shared.actions._assignments import TELLING
-from shared.actions._moves import after_loss, close_if_due, close_if_nobody_left, lock_invites, lock_request
+from shared.actions._moves import after_drop, close_if_due, close_if_nobody_left, lock_invites, lock_request
 from shared.audit import AuditEvent
 from shared.models import AuditEntry, CompanyAddress, Invite, InviteAddress, Mail, Request, Visit
 from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
@@ -59,7 +59,7 @@ def forget_addresses(
         .order_by(InviteAddress.id)
     ).all():
         for mail in outbox.drop_waiting(session, address, *outbox.FOR_CURRENT, now=now):
-            after_loss(session, request, mail, now=now)
+            after_drop(session, request, mail, now=now)
     close_if_nobody_left(session, request, now=now)
 
 

@@ -128,7 +128,6 @@ def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:
         outbox.move_mail(mail, MailEvent.DROP, now=now)
         if request is not None:
             after_drop(session, request, mail, now=now)
-            after_loss(session, request, mail, now=now)
         return True
 
 

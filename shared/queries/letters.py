@@ -122,9 +122,7 @@ def _letter(session: Session, row: Any) -> Letter:
     assigned = won or mail.kind is MailKind.CANCELLATION
     told = offer_visits(session, request.id)
     held, left, past = _parted(told, mail)
-    own_visit_id = None
-    if mail.invite_address_id is None:  # to the clinic, which asks what is so now
-        held, own_visit_id = _of_clinic(session, mail, held)
+    held, own_visit_id = _of_clinic(session, mail, held) if mail.invite_address_id is None else (held, None)
     return Letter(
         kind=mail.kind,
         recipient=mail.recipient,
@@ -145,7 +143,7 @@ def _letter(session: Session, row: Any) -> Letter:
         called_off=request.state is RequestState.CANCELLED,
         changed=_changed(session, mail),
         replaces=_replaces(session, mail, company),
-        keeps_room=mail.kind is MailKind.CANCELLATION and _holds_others(session, request, invite),
+        keeps_room=mail.kind is MailKind.CANCELLATION and _held_others(session, mail, request, invite),
         own_visit_id=own_visit_id,
         deadline=request.deadline,
         asked=_count(session, request.id),
@@ -231,8 +229,9 @@ def _replaces(session: Session, mail: Mail, company: Company | None) -> bool:
     return bool(session.scalar(select(found)))
 
 
-def _holds_others(session: Session, request: Request, invite: Invite) -> bool:
-    """Whether the company has accepted other visits of the appointment, still to come: room and PIN are its own."""
+def _held_others(session: Session, mail: Mail, request: Request, invite: Invite) -> bool:
+    """Whether the company had accepted other visits of the appointment, still to come when this assignment ended: room
+    and PIN stay its own."""
     other, won = aliased(Request), aliased(Invite)
     found = exists().where(
         other.appointment_id == request.appointment_id,
@@ -243,6 +242,7 @@ def _holds_others(session: Session, request: Request, invite: Invite) -> bool:
         won.answer == Answer.ACCEPTED,
         Visit.request_id == other.id,
         Visit.status == VisitStatus.SCHEDULED,
+        Visit.ends_at > mail.created_at,
     )
     return bool(session.scalar(select(found)))
 

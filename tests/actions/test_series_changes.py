@@ -132,6 +132,22 @@ def test_a_winner_that_loses_a_date_it_took_anew_keeps_room_and_pin_while_it_hol
     assert not set(room) & set(meeting(world, series[0]))
 
 
+def test_a_winner_whose_other_dates_are_past_loses_the_room_with_its_last_date_and_is_told_so(world: World) -> None:
+    series = won_series(world, repeat=Repeat(Frequency.WEEKLY, (1,), count=2))
+    room = meeting(world, series[0])
+    edit(world, series[1], wall=time(14, 0))
+    world.tick()
+    world.accept(series[1], "Clearsign")
+    world.tick()
+    world.now = visit_of(world, series[0]).ends_at + timedelta(hours=1)
+    edit(world, series[1], wall=time(15, 0))
+    world.tick()
+
+    assert not set(room) & set(meeting(world, series[0]))
+    over = next(mail for mail in world.mails(to="Clearsign") if OVER in str(mail.message["Subject"]))
+    assert "The meeting page and the PIN that you had no longer work." in " ".join(over.text.split())
+
+
 def test_a_winner_that_loses_its_visits_one_by_one_keeps_room_and_pin_until_the_last(world: World) -> None:
     series = won_series(world, repeat=Repeat(Frequency.WEEKLY, (1,), count=3))
     room = meeting(world, series[0])
