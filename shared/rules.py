@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from shared.states import (
     Answer,
@@ -251,3 +252,55 @@ def retry_at(*, attempts: int, created_at: datetime, jitter: float, now: datetim
     step = RETRY_STEPS[min(attempts, len(RETRY_STEPS)) - 1]
     next_try = now + step * jitter
     return next_try if next_try < created_at + RETRY_FOR else None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How often something may be tried: a try fills a bucket by ``cost``, the bucket holds ``room`` and drains as time
+    passes. So ``room / cost`` tries go at once, and then one each ``cost``."""
+
+    cost: timedelta
+    room: timedelta
+
+
+PERSON_AT_NETWORK = Limit(cost=timedelta(minutes=3), room=timedelta(minutes=15))
+PERSON_UNDER_ATTACK = Limit(cost=timedelta(minutes=15), room=timedelta(minutes=15))
+"""Instead of the one before, in the same bucket, while a person's password is guessed at from many networks: one try in
+15 minutes is left to each network, whatever the others do."""
+NETWORK = Limit(cost=timedelta(seconds=30), room=timedelta(minutes=30))
+KNOWN_BROWSER = Limit(cost=timedelta(minutes=3), room=timedelta(minutes=30))
+"""Instead of the three before, where somebody has logged in as this person and the password is still the same."""
+PERSON = Limit(cost=timedelta(minutes=1), room=timedelta(hours=1))
+"""Failures in unknown browsers, from wherever. A full bucket refuses nobody: it means an attack."""
+SPELL = Limit(cost=timedelta(hours=1), room=timedelta(hours=1))
+"""How long nothing is refused until a spell of refusals is over."""
+SPELL_IS_FRESH = Limit(cost=timedelta(minutes=30), room=timedelta(hours=1))
+"""The same bucket: while it has no room for this one, the refusal just now need not be written down."""
+OPEN_LOGIN = Limit(cost=timedelta(minutes=3), room=timedelta(minutes=15))
+"""The current password, typed wrongly by who is logged in already."""
+LINKS_FOR_NETWORK = Limit(cost=timedelta(minutes=6), room=timedelta(hours=2))
+"""Asking for a password link, whoever it is for."""
+
+
+def bucket_level(empty_at: datetime, limit: Limit, *, now: datetime) -> datetime:
+    """When a bucket is empty that should be empty at ``empty_at``: no earlier than now, no later than one that is full
+    now. Twice as full as can be was written by a clock that ran ahead, and keeps nobody out once it is right again."""
+    if empty_at > now + 2 * limit.room:
+        return now
+    return min(max(empty_at, now), now + limit.room)
+
+
+def next_try(empty_at: datetime, limit: Limit, *, now: datetime) -> datetime:
+    """From when on the bucket has room for one more try: now, or later."""
+    return max(now, bucket_level(empty_at, limit, now=now) + limit.cost - limit.room)
+
+
+def network_of(address: str | None) -> str:
+    """Who shares a limit: one IPv4 address, or the /56 of an IPv6 address, which is what a household is given."""
+    try:
+        parsed = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(parsed) if parsed.version == 4 else str(ip_network((parsed, 56), strict=False))

@@ -46,6 +46,11 @@ def is_mail_address(text: str) -> bool:
     return MAIL_ADDRESS.fullmatch(text) is not None
 
 
+def login_name(text: str) -> str:
+    """The address that somebody logs in with, as it is stored: capitals and blanks around it make no other."""
+    return text.strip().lower()
+
+
 _IN_NUMBERS = frozenset("0123456789+-()./ x,#*\u2010\u2011\u2012\u2013\u2212")
 NO_PHONE_NUMBER = "Write a phone number: five digits or more and no words, for example +1 555 0142 x3."
 

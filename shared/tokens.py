@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -58,6 +59,7 @@ class Tokens:
         self._fernet = MultiFernet(
             Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"draft" + key.encode()).digest())) for key in secret_keys
         )
+        self._digest_key = hashlib.sha256(b"digest" + secret_keys[0].encode()).digest()
 
     def link(self, kind: LinkKind, public_id: str) -> str:
         """The token of a link: its public id and a 256-bit signature over kind and id."""
@@ -91,6 +93,10 @@ class Tokens:
     def unsign(self, purpose: str, token: str) -> object | None:
         """The value signed for that purpose, or None."""
         return self._loads(purpose, token)
+
+    def digest(self, purpose: str, value: str) -> str:
+        """What the database keeps of a value that it must not hold, to know it again. Takes the newest key alone."""
+        return hmac.digest(self._digest_key, f"{purpose}:{value}".encode("utf-8", "replace"), "sha256").hex()
 
     def seal(self, value: object, *, now: datetime) -> str:
         """Encrypt a JSON value: a filled-in form holds patient data and waits in a login page that anybody may open."""

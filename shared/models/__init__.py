@@ -6,6 +6,7 @@ from shared.models.company import Company, CompanyAddress, CompanyLanguage, Hunt
 from shared.models.jobs import JobRun
 from shared.models.mail import Mail
 from shared.models.request import Invite, InviteAddress, InviteOpening, Request, RequestVisit
+from shared.models.throttle import Throttle
 from shared.models.visit import Appointment, Confirmation, Recurrence, Visit
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Recurrence",
     "Request",
     "RequestVisit",
+    "Throttle",
     "User",
     "UserSession",
     "Visit",

@@ -145,6 +145,21 @@ def test_a_signed_value_with_rubbish_in_it_is_worth_nothing(rubbish: str, positi
     assert TOKENS.read_nonce(LINK, spoilt) is None or only_the_last_differs
 
 
+def test_a_digest_knows_a_value_again_and_tells_nothing_without_the_key() -> None:
+    digest = TOKENS.digest("network", "203.0.113.7")
+
+    assert len(digest) * 4 == 256
+    assert digest == TOKENS.digest("network", "203.0.113.7") == Tokens((NEW, OLD)).digest("network", "203.0.113.7")
+    others = [TOKENS.digest("person", "203.0.113.7"), TOKENS.digest("network", "203.0.113.8")]
+    others += [Tokens((OTHER,)).digest("network", "203.0.113.7"), Tokens((OLD, NEW)).digest("network", "203.0.113.7")]
+    assert digest not in others
+
+
+@given(anything)
+def test_whatever_is_typed_has_a_digest(text: str) -> None:
+    assert len(TOKENS.digest("person", text)) == 64
+
+
 def test_public_ids_are_long_and_differ() -> None:
     ids = {new_public_id() for _ in range(1000)}
 
