@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from portal import access, auth, board, changes, dev, live, passwords, schedule, search, visits
+from portal import access, account, auth, board, changes, dev, live, passwords, schedule, search, visits
 from portal.admin import companies, groups, languages, trail, users
 from portal.admin import settings as clinic_settings
 from portal.drafts import author_token
@@ -19,7 +19,7 @@ def create_portal(settings: Settings) -> Flask:
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token
     administration = (clinic_settings, languages, companies, groups, users, trail)
-    for module in (auth, passwords, schedule, search, board, visits, changes, live, *administration):
+    for module in (auth, passwords, account, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)
     if settings.dev_mailbox:
         app.register_blueprint(dev.bp)

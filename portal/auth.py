@@ -1,7 +1,6 @@
 """Logging in and out."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Blueprint, Flask, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
@@ -9,10 +8,12 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
 from portal.access import DRAFTS
+from portal.browsers import remember, visitor
 from portal.drafts import Draft, open_draft, posted_author
 from portal.login_form import LoginForm
 from portal.restored import restored_page
-from shared.actions import log_in, log_out
+from portal.slowed import in_a_while, slow_down
+from shared.actions import Login, Slowed, admit_login, log_in, log_out
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, form_notice, holds_form, page, request_now, services
 
@@ -21,6 +22,10 @@ csrf = CSRFProtect()
 
 NO_MATCH = "E-mail and password don't match. Check both and try again."
 OUTDATED = "This page was out of date. Log in once more."
+TOO_OFTEN = (
+    "Too many tries have failed. Try again in {wait}. If the password has slipped your mind, ask for a link below: "
+    "it lets you choose another and log in at once."
+)
 STILL_HERE = "Everything you filled in is still here. Press the button at the end of the form, and go on from there."
 
 
@@ -72,14 +77,10 @@ def login() -> Response:
 def submit_login() -> Response:
     """Check the password; then go on where the person was, with the form that waited, if one did."""
     form, back, draft = LoginForm(), request.form.get("next", ""), request.form.get("draft", "")
-    opened = None
-    if form.validate():
-        opened = log_in(
-            email=form.email.data or "",
-            password=form.password.data or "",
-            replaces=session.get("_user_id"),
-            now=request_now(),
-        )
+    opened = _try(form) if form.validate() else None
+    if isinstance(opened, Slowed):
+        problem = in_a_while(opened, TOO_OFTEN)
+        return slow_down(page("login.html", form=form, next=back, draft=draft, problem=problem), opened)
     if opened is None:
         return page(
             "login.html", status=422, form=form, next=back, draft=draft, problem="" if form.errors else NO_MATCH
@@ -90,9 +91,8 @@ def submit_login() -> Response:
     assert person is not None
     login_user(person)
     waiting = open_draft(draft, opened.user_id)
-    if waiting is not None:
-        return restored_page(person.viewer, waiting)
-    return redirect(_safe_next(back), 303)
+    answer = redirect(_safe_next(back), 303) if waiting is None else restored_page(person.viewer, waiting)
+    return remember(answer, opened.known)
 
 
 @bp.post("/logout")
@@ -108,6 +108,16 @@ def log_out_now() -> Response:
 def favicon() -> Response:
     """Browsers ask for it unasked."""
     return current_app.send_static_file("favicon.svg")
+
+
+def _try(form: LoginForm) -> Login | Slowed | None:
+    """Two actions: a try has to count before its password is checked."""
+    email, now = form.email.data or "", request_now()
+    admission = admit_login(services().tokens, visitor(), email=email, now=now)
+    if isinstance(admission, Slowed):
+        return admission
+    password, before = form.password.data or "", session.get("_user_id")
+    return log_in(email=email, password=password, admission=admission, replaces=before, now=now)
 
 
 def _login_again() -> Response:
@@ -126,12 +136,7 @@ def _login_again() -> Response:
 
 def _load(token: str) -> LoggedIn | None:
     settings = services().settings
-    found = viewer_of(
-        token,
-        idle=timedelta(minutes=settings.session_idle_minutes),
-        absolute=timedelta(hours=settings.session_absolute_hours),
-        now=request_now(),
-    )
+    found = viewer_of(token, idle=settings.session_idle, absolute=settings.session_absolute, now=request_now())
     if found is None:
         return None
     g.person = found

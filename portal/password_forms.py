@@ -3,10 +3,10 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField, PasswordField, SelectMultipleField
 from wtforms.validators import InputRequired, ValidationError
 
-from portal.fields import at_most, clean_text, plain_text
+from portal.fields import at_most, clean_text, id_of, plain_text
 
 
 class ForgotForm(FlaskForm):
@@ -35,3 +35,19 @@ class ChangePasswordForm(NewPasswordForm):
     """A new password for who knows the old one."""
 
     old = PasswordField("Current password", validators=[InputRequired("Type your current password.")])
+
+
+class LogOutElsewhereForm(FlaskForm):
+    """Which of one's other logins are to end, for who knows the password."""
+
+    logins = SelectMultipleField(
+        "Where you are logged in",
+        validate_choice=False,
+        validators=[InputRequired("Choose where you want to be logged out.")],
+    )
+    current = PasswordField("Your password", validators=[InputRequired("Type your password."), at_most(200)])
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The chosen ones; whose they are is for the action to see."""
+        return tuple(id_of(text) for text in self.logins.data or ())

@@ -9,8 +9,20 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from portal.access import viewer
+from portal.account import NOT_THE_OLD_ONE, TOO_OFTEN, account_page
+from portal.browsers import remember, visitor
 from portal.password_forms import ChangePasswordForm, ForgotForm, NewPasswordForm
-from shared.actions import PasswordOutcome, ask_password_reset, change_password, set_password_by_link
+from portal.slowed import in_a_while, slow_down
+from shared.actions import (
+    PasswordOutcome,
+    PasswordResult,
+    Slowed,
+    admit_link_request,
+    admit_password,
+    ask_password_reset,
+    change_password,
+    set_password_by_link,
+)
 from shared.queries import PasswordPage, password_page
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import page, request_now, services
@@ -20,13 +32,16 @@ bp = Blueprint("passwords", __name__)
 EVEN_SECONDS = 0.3
 """How long every answer to "forgot" takes, so that nobody can tell by the clock whether an address is known."""
 
-NOT_THE_OLD_ONE = "This is not your current password. Type it again."
+ASKED_TOO_OFTEN = (
+    "Many links were asked for from your network. Try again in {wait}. A mail that has arrived already is still good, "
+    "and an administrator of your clinic can send one too."
+)
 
 
 @bp.get("/password/forgot")
 def forgot() -> Response:
     """Ask for a link to choose a new password."""
-    return page("passwords/forgot.html", form=ForgotForm(formdata=None))
+    return page("passwords/forgot.html", form=ForgotForm(formdata=None), problem="")
 
 
 @bp.post("/password/forgot")
@@ -34,7 +49,11 @@ def ask() -> Response:
     """The same answer, after the same time, for every address."""
     form = ForgotForm()
     if not form.validate():
-        return page("passwords/forgot.html", status=422, form=form)
+        return page("passwords/forgot.html", status=422, form=form, problem="")
+    admission = admit_link_request(services().tokens, visitor(), now=request_now())
+    if isinstance(admission, Slowed):
+        problem = in_a_while(admission, ASKED_TOO_OFTEN)
+        return slow_down(page("passwords/forgot.html", form=form, problem=problem), admission)
     with _evened_out():
         ask_password_reset(form.email.data or "", now=request_now())
     return redirect(url_for(".asked"), 303)
@@ -65,10 +84,10 @@ def set_password(token: str) -> Response:
     result = set_password_by_link(link, form.password.data or "", now=request_now())
     if result.outcome is PasswordOutcome.LINK_DEAD:
         return _gone()
-    if result.outcome is PasswordOutcome.REFUSED:
+    if result.known is None:
         form.password.errors = [result.fault]
         return _choose_page(form, found, token, status=422)
-    return redirect(url_for(".done"), 303)
+    return remember(redirect(url_for(".done"), 303), result.known)
 
 
 @bp.get("/password/done")
@@ -79,29 +98,35 @@ def done() -> Response:
 
 @bp.get("/account")
 def account() -> Response:
-    """One's own name and role, and the way to another password."""
-    return page("passwords/account.html", form=ChangePasswordForm(formdata=None), changed="changed" in request.args)
+    """One's own name and role, the way to another password, and where else one is logged in."""
+    return account_page(news=request.args.get("news", ""))
 
 
 @bp.post("/account")
 def change() -> Response:
     """Change one's own password. All other logins end."""
     form = ChangePasswordForm()
-    if form.validate():
-        result = change_password(
-            viewer().scope,
-            old=form.old.data or "",
-            new=form.password.data or "",
-            keep=current_user.get_id(),
-            now=request_now(),
-        )
-        if result.outcome is PasswordOutcome.SET:
-            return redirect(url_for(".account", changed="yes"), 303)
-        if result.outcome is PasswordOutcome.REFUSED:
-            form.password.errors = [result.fault]
-        else:
-            form.old.errors = [NOT_THE_OLD_ONE]
-    return page("passwords/account.html", status=422, form=form, changed=False)
+    result = _change(form) if form.validate() else None
+    if isinstance(result, Slowed):
+        return slow_down(account_page(form=form, problem=in_a_while(result, TOO_OFTEN)), result)
+    if result is not None and result.known is not None:
+        return remember(redirect(url_for(".account", news="changed"), 303), result.known)
+    return account_page(form=form, status=422)
+
+
+def _change(form: ChangePasswordForm) -> PasswordResult | Slowed:
+    """Two actions, as at the login. What stands against it is said in the form."""
+    keep, now = current_user.get_id(), request_now()
+    admission = admit_password(services().tokens, viewer().scope, login=keep, now=now)
+    if isinstance(admission, Slowed):
+        return admission
+    old, new = form.old.data or "", form.password.data or ""
+    result = change_password(viewer().scope, old=old, new=new, keep=keep, admission=admission, now=now)
+    if result.outcome is PasswordOutcome.REFUSED:
+        form.password.errors = [result.fault]
+    elif result.outcome is PasswordOutcome.NOT_THE_OLD_ONE:
+        form.old.errors = [NOT_THE_OLD_ONE]
+    return result
 
 
 def _read(token: str) -> tuple[VerifiedLink | None, PasswordPage | None]:

@@ -16,6 +16,8 @@ class AuditEvent(StrEnum):
     LOGGED_IN = "logged_in"
     LOGGED_OUT = "logged_out"
     LOGIN_FAILED = "login_failed"
+    LOGIN_SLOWED = "login_slowed"
+    LOGINS_ENDED = "logins_ended"
     VISIT_CREATED = "visit_created"
     REQUEST_MADE = "request_made"
     REQUEST_MOVED = "request_moved"

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,6 +55,16 @@ class Settings:
     def mailbox_path(self) -> Path:
         """The development mail server's Maildir."""
         return self.instance_path / "mailbox"
+
+    @property
+    def session_idle(self) -> timedelta:
+        """How long a login stays open without activity."""
+        return timedelta(minutes=self.session_idle_minutes)
+
+    @property
+    def session_absolute(self) -> timedelta:
+        """How long a login stays open at all."""
+        return timedelta(hours=self.session_absolute_hours)
 
     @property
     def mail_domain(self) -> str:

@@ -15,6 +15,7 @@ from shared.actions import (
     change_user,
     deactivate_user,
     invite_user,
+    log_user_out,
     reactivate_user,
     send_password_link,
 )
@@ -32,6 +33,7 @@ NEWS = {
     "saved": "The changes are saved.",
     "deactivated": "This person can't log in any more.",
     "reactivated": "This person can log in again. Who has no password yet gets a new invitation.",
+    "logged-out": "This person is logged out everywhere, and can log in again.",
     "sent": "A mail with a new link is on its way. Links sent before no longer work.",
     "unsent": "The changes are saved, but no mail has left: three mails went to this person within the hour. Send the "
     "invitation again later.",
@@ -156,6 +158,13 @@ def send_link(user_id: int) -> Response:
     """Mail a link to choose a password, again."""
     sent = send_password_link(viewer().scope, user_id, now=request_now())
     return _to_list("sent" if sent else "enough")
+
+
+@bp.post("/<id:user_id>/logins")
+def log_out(user_id: int) -> Response:
+    """Log the person out everywhere."""
+    log_user_out(viewer().scope, user_id, now=request_now())
+    return _to_list("logged-out")
 
 
 def _details(user_id: int) -> UserDetails:

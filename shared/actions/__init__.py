@@ -1,5 +1,6 @@
 """The verbs. One action is one transaction, opened and closed in it; actions don't call actions."""
 
+from shared.actions._known import KnownBrowser
 from shared.actions._saving import SaveOutcome, SaveResult
 from shared.actions.answers import (
     AnswerOutcome,
@@ -32,15 +33,25 @@ from shared.actions.passwords import (
     PasswordResult,
     ask_password_reset,
     change_password,
+    end_other_logins,
     set_password_by_link,
 )
 from shared.actions.requests import expire_request
-from shared.actions.sessions import log_in, log_out, touch_session
+from shared.actions.sessions import Login, log_in, log_out, touch_session
 from shared.actions.trail import note_trail_export
-from shared.actions.users import change_user, deactivate_user, invite_user, reactivate_user, send_password_link
+from shared.actions.tries import Admission, Slowed, Visitor, admit_link_request, admit_login, admit_password
+from shared.actions.users import (
+    change_user,
+    deactivate_user,
+    invite_user,
+    log_user_out,
+    reactivate_user,
+    send_password_link,
+)
 from shared.actions.visits import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
 
 __all__ = [
+    "Admission",
     "AnswerOutcome",
     "ChangeOutcome",
     "ChangePromise",
@@ -49,17 +60,24 @@ __all__ = [
     "ConfirmOutcome",
     "ConfirmResult",
     "FirstAdmin",
+    "KnownBrowser",
+    "Login",
     "NewClinic",
     "PasswordOutcome",
     "PasswordResult",
     "Preview",
     "SaveOutcome",
     "SaveResult",
+    "Slowed",
+    "Visitor",
     "accept_invite",
     "accredit_company",
     "add_company",
     "add_group",
     "add_language",
+    "admit_link_request",
+    "admit_login",
+    "admit_password",
     "ask_password_reset",
     "change_company",
     "change_group",
@@ -74,11 +92,13 @@ __all__ = [
     "deactivate_user",
     "decline_invite",
     "drop_mail",
+    "end_other_logins",
     "expire_request",
     "give_decline_reason",
     "invite_user",
     "log_in",
     "log_out",
+    "log_user_out",
     "mark_job_completed",
     "mark_job_started",
     "mark_mail_refused",

@@ -1,9 +1,10 @@
 """What has to happen to a person's logins and password links, for every action on people. The caller holds the
 transaction."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import outbox
@@ -30,12 +31,24 @@ def lock_user(session: Session, user_id: int, *, clinic_id: int | None = None) -
     return user
 
 
-def end_sessions(session: Session, user: User, *, besides: str | None = None, now: datetime) -> None:
-    """Log the person out everywhere, but for the session with the token ``besides``."""
+def end_sessions(
+    session: Session,
+    user: User,
+    *,
+    besides: str | None = None,
+    only: Collection[int] | None = None,
+    now: datetime,
+) -> bool:
+    """Log the person out everywhere, but for the session with the token ``besides``; or out of ``only`` those sessions.
+    Whether that ended any."""
     found = update(UserSession).where(UserSession.user_id == user.id, UserSession.ended_at.is_(None))
     if besides is not None:
         found = found.where(UserSession.token_hash != hash_token(besides))
-    session.execute(found.values(ended_at=now))
+    if only is not None:
+        found = found.where(UserSession.id.in_(only))
+    result = session.execute(found.values(ended_at=now))
+    assert isinstance(result, CursorResult)
+    return result.rowcount > 0
 
 
 def void_links(session: Session, user: User, *, now: datetime) -> None:

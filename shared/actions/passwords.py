@@ -1,5 +1,6 @@
 """Passwords: asked anew by mail, set by a mailed link, changed by who knows the old one."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,11 +9,15 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
+from shared.actions._known import KnownBrowser, known_as
+from shared.actions.tries import Admission
 from shared.audit import SYSTEM, About, Actor, AuditEvent, record
 from shared.db import reading, transaction
 from shared.models import Clinic, PasswordLink, User
 from shared.passwords import hash_password, password_fault, password_matches
 from shared.rules import Scope
+from shared.texts import login_name
+from shared.throttle import give_back
 from shared.tokens import VerifiedLink
 
 NOT_NEW = "This is your password already. Choose another one."
@@ -27,10 +32,11 @@ class PasswordOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PasswordResult:
-    """What became of a new password; ``fault`` says why it was refused."""
+    """What became of a new password; ``fault`` says why it was refused. Where it was set, the browser is ``known``."""
 
     outcome: PasswordOutcome
     fault: str = ""
+    known: KnownBrowser | None = None
 
 
 def ask_password_reset(email: str, *, now: datetime) -> None:
@@ -42,7 +48,7 @@ def ask_password_reset(email: str, *, now: datetime) -> None:
     with transaction() as session:
         user = session.scalar(
             select(User)
-            .where(User.email == email.strip().lower(), User.active)
+            .where(User.email == login_name(email), User.active)
             .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )
@@ -73,12 +79,14 @@ def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) ->
         if not user.active or not _use_link(session, link, now):
             return PasswordResult(PasswordOutcome.LINK_DEAD)
         _set(session, user, hashed, keep=None, now=now)
-        return PasswordResult(PasswordOutcome.SET)
+        return PasswordResult(PasswordOutcome.SET, known=known_as(user))
 
 
-def change_password(scope: Scope, *, old: str, new: str, keep: str, now: datetime) -> PasswordResult:
+def change_password(
+    scope: Scope, *, old: str, new: str, keep: str, admission: Admission, now: datetime
+) -> PasswordResult:
     """Change one's own password. Every login of theirs ends but the one with the token ``keep``.
-    The same one again is refused."""
+    The same one again is refused. ``admission`` is the try at the old one, as it was counted."""
     with reading() as session:
         user = session.get_one(User, scope.user_id)
         fault = password_fault(new, about=_about(session, user))
@@ -89,14 +97,38 @@ def change_password(scope: Scope, *, old: str, new: str, keep: str, now: datetim
     if password_matches(seen, new):
         fault = NOT_NEW
     if fault:
+        _give_back(admission, now)
         return PasswordResult(PasswordOutcome.REFUSED, fault)
     hashed = hash_password(new)
     with transaction() as session:
         user = lock_user(session, scope.user_id)
         if not user.active or user.password_hash != seen:  # changed or reset meanwhile
             return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
+        give_back(session, admission.taken, now=now)
         _set(session, user, hashed, keep=keep, now=now)
-        return PasswordResult(PasswordOutcome.SET)
+        return PasswordResult(PasswordOutcome.SET, known=known_as(user))
+
+
+def end_other_logins(
+    scope: Scope, login_ids: Collection[int], *, password: str, keep: str, admission: Admission, now: datetime
+) -> bool:
+    """End those of one's own logins, but the one with the token ``keep``; False if that is not one's password.
+
+    Ids of other people's logins, and of logins that have ended, end nothing.
+    """
+    with reading() as session:
+        seen = session.get_one(User, scope.user_id).password_hash
+    if not password_matches(seen, password):
+        _note_failure(scope, now)
+        return False
+    with transaction() as session:
+        user = lock_user(session, scope.user_id)
+        if not user.active or user.password_hash != seen:  # changed or reset meanwhile
+            return False
+        give_back(session, admission.taken, now=now)
+        if end_sessions(session, user, besides=keep, only=login_ids, now=now):
+            _record(session, user, AuditEvent.LOGINS_ENDED, Actor(user_id=user.id), now)
+        return True
 
 
 def _about(session: Session, user: User) -> tuple[str, ...]:
@@ -125,6 +157,12 @@ def _note_failure(scope: Scope, now: datetime) -> None:
     with transaction() as session:
         by = Actor(user_id=scope.user_id)
         record(session, AuditEvent.LOGIN_FAILED, clinic_id=scope.clinic_id, by=by, now=now)
+
+
+def _give_back(admission: Admission, now: datetime) -> None:
+    """The old password was right, whatever is wrong with the new one."""
+    with transaction() as session:
+        give_back(session, admission.taken, now=now)
 
 
 def _record(session: Session, user: User, what: AuditEvent, by: Actor, now: datetime) -> None:

@@ -6,36 +6,45 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from shared.actions._known import KnownBrowser, known_as
+from shared.actions.tries import Admission
 from shared.audit import Actor, AuditEvent, record
 from shared.db import reading, transaction
 from shared.models import User, UserSession
 from shared.passwords import password_matches
+from shared.texts import login_name
+from shared.throttle import give_back, spend
 from shared.tokens import hash_token, new_session_token
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login that worked: the token for the browser, and whose it is."""
+    """A login that worked: the token for the browser, whose it is, and what the browser is known as from here on."""
 
     token: str
     user_id: int
+    known: KnownBrowser
 
 
-def log_in(*, email: str, password: str, replaces: str | None, now: datetime) -> Login | None:
+def log_in(*, email: str, password: str, admission: Admission, replaces: str | None, now: datetime) -> Login | None:
     """Open a session under a new token, or None. An unknown address costs as much time as a wrong password.
 
-    ``replaces`` is the token that the browser held before, if any; it ends here.
+    ``admission`` is the try as it was counted. ``replaces`` is the token that the browser held before, if any; it ends
+    here.
     """
     with reading() as session:
-        user = session.scalar(select(User).where(User.email == email.strip().lower(), User.active))
+        user = session.scalar(select(User).where(User.email == login_name(email), User.active))
         matches = password_matches(user.password_hash if user else None, password)  # no transaction: slow on purpose
     with transaction() as session:
         if user is None or not _is_unchanged(session, user):
+            _count_failure(session, admission, now)
             return None
         by = Actor(user_id=user.id)
         if not matches:
+            _count_failure(session, admission, now)
             record(session, AuditEvent.LOGIN_FAILED, clinic_id=user.clinic_id, by=by, now=now)
             return None
+        give_back(session, admission.taken, now=now)
         token = new_session_token()
         if replaces is not None:
             session.execute(
@@ -45,7 +54,7 @@ def log_in(*, email: str, password: str, replaces: str | None, now: datetime) ->
             )
         session.add(UserSession(user_id=user.id, token_hash=hash_token(token), created_at=now, last_seen_at=now))
         record(session, AuditEvent.LOGGED_IN, clinic_id=user.clinic_id, by=by, now=now)
-        return Login(token, user.id)
+        return Login(token, user.id, known_as(user, admission.known))
 
 
 def log_out(token: str, *, now: datetime) -> None:
@@ -75,6 +84,12 @@ def touch_session(token: str, *, now: datetime) -> None:
         )
         if row is not None:
             row.last_seen_at = now
+
+
+def _count_failure(session: Session, admission: Admission, now: datetime) -> None:
+    """The same rows for a wrong password and for nobody's address, so that both take as long."""
+    for bucket in admission.if_it_fails:
+        spend(session, bucket, now=now)
 
 
 def _is_unchanged(session: Session, seen: User) -> bool:

@@ -154,6 +154,15 @@ def send_password_link(scope: Scope, user_id: int, *, now: datetime) -> bool:
         return True
 
 
+def log_user_out(scope: Scope, user_id: int, *, now: datetime) -> None:
+    """End every login of the person; their password stays good. Doing it twice is harmless."""
+    with transaction() as session:
+        _lock(session, scope)
+        user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+        if end_sessions(session, user, now=now):
+            _record(session, scope, AuditEvent.LOGINS_ENDED, user, now)
+
+
 def _lock(session: Session, scope: Scope) -> None:
     """Lock the clinic, then see whether who asks is an administrator still: a colleague may have been quicker."""
     lock_as_admin(session, scope)

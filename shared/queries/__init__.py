@@ -59,7 +59,7 @@ from shared.queries.schedule import (
     week_page,
 )
 from shared.queries.search import SearchChoices, SearchPage, VisitSearch, search_choices, search_visits
-from shared.queries.sessions import Viewer, viewer_of
+from shared.queries.sessions import OpenLogin, Viewer, open_logins, viewer_of
 from shared.queries.trail import TrailPage, trail_of_period, trail_of_visit, trail_page
 from shared.queries.users import PasswordPage, UserDetails, UserRow, password_page, user_details, user_list
 
@@ -86,6 +86,7 @@ __all__ = [
     "LiveBadge",
     "Lobby",
     "Meeting",
+    "OpenLogin",
     "PasswordPage",
     "Place",
     "SearchChoices",
@@ -128,6 +129,7 @@ __all__ = [
     "lobby",
     "mail_is_due",
     "names_of_picks",
+    "open_logins",
     "password_page",
     "plan_of_change",
     "plan_visit",

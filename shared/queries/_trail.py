@@ -200,6 +200,8 @@ _WORDS: dict[str, str] = {
     AuditEvent.LOGGED_IN: "{who} logged in",
     AuditEvent.LOGGED_OUT: "{who} logged out",
     AuditEvent.LOGIN_FAILED: "A login as {who} failed: wrong password",
+    AuditEvent.LOGIN_SLOWED: "Logins as {about} are slowed: too many wrong passwords",
+    AuditEvent.LOGINS_ENDED: "{who} ended logins of {about}",
     AuditEvent.VISIT_CREATED: "{who} created the visit",
     AuditEvent.REQUEST_MADE: "{who} asked for an interpreter",
     AuditEvent.INVITE_ACCEPTED: "{company} accepted ({responder})",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from shared.db import reading
 from shared.models import Clinic, User, UserSession
@@ -24,6 +24,31 @@ class Viewer:
     last_seen_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OpenLogin:
+    """A login that opens pages still. ``is_this`` marks the one that asks."""
+
+    id: int
+    began_at: datetime
+    last_seen_at: datetime
+    is_this: bool
+
+
+def open_logins(
+    scope: Scope, token: str, *, idle: timedelta, absolute: timedelta, now: datetime
+) -> tuple[OpenLogin, ...]:
+    """The person's own logins: this one first, then those used last."""
+    with reading() as session:
+        rows = session.scalars(
+            select(UserSession)
+            .where(UserSession.user_id == scope.user_id, *_is_open(idle, absolute, now))
+            .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
+        ).all()
+    here = hash_token(token)
+    found = [OpenLogin(row.id, row.created_at, row.last_seen_at, row.token_hash == here) for row in rows]
+    return tuple(sorted(found, key=lambda login: not login.is_this))
+
+
 def viewer_of(token: str, *, idle: timedelta, absolute: timedelta, now: datetime) -> Viewer | None:
     """The person with this session; None once it ended, sat idle or grew too old, or the user was deactivated."""
     with reading() as session:
@@ -31,13 +56,7 @@ def viewer_of(token: str, *, idle: timedelta, absolute: timedelta, now: datetime
             select(UserSession, User, Clinic)
             .join(User, User.id == UserSession.user_id)
             .join(Clinic, Clinic.id == User.clinic_id)
-            .where(
-                UserSession.token_hash == hash_token(token),
-                UserSession.ended_at.is_(None),
-                UserSession.last_seen_at > now - idle,
-                UserSession.created_at > now - absolute,
-                User.active,
-            )
+            .where(UserSession.token_hash == hash_token(token), *_is_open(idle, absolute, now), User.active)
         ).one_or_none()
     if row is None:
         return None
@@ -50,4 +69,12 @@ def viewer_of(token: str, *, idle: timedelta, absolute: timedelta, now: datetime
         time_zone=clinic.time_zone,
         dispatch_enabled=clinic.dispatch_enabled,
         last_seen_at=login.last_seen_at,
+    )
+
+
+def _is_open(idle: timedelta, absolute: timedelta, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        UserSession.ended_at.is_(None),
+        UserSession.last_seen_at > now - idle,
+        UserSession.created_at > now - absolute,
     )

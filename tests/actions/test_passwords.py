@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from shared.actions import (
+    Admission,
     PasswordOutcome,
     PasswordResult,
     ask_password_reset,
@@ -25,6 +26,9 @@ from shared.tokens import LinkKind, VerifiedLink
 from tests.actions.desk import snapshot
 from tests.faults.racing import racers
 from tests.world import PASSWORD, World
+
+ADMITTED = Admission(())
+"""How often a password may be tried is told by tests/actions/test_throttle.py."""
 
 NEW = "quiet river under stone"
 SCHEDULER = "scheduler@demo.example"
@@ -54,7 +58,7 @@ def set_by(world: World, link: VerifiedLink, password: str = NEW) -> PasswordOut
 def enter(world: World, password: str, *, email: str = SCHEDULER) -> str:
     """Log in; the token, or nothing if it failed."""
     with world.jobs.app_context():
-        opened = log_in(email=email, password=password, replaces=None, now=world.now)
+        opened = log_in(email=email, password=password, admission=ADMITTED, replaces=None, now=world.now)
     return opened.token if opened else ""
 
 
@@ -66,7 +70,7 @@ def is_in(world: World, token: str) -> bool:
 
 def change(world: World, old: str, new: str, *, keep: str) -> PasswordResult:
     with world.jobs.app_context():
-        return change_password(world.clinic.scope(), old=old, new=new, keep=keep, now=world.now)
+        return change_password(world.clinic.scope(), old=old, new=new, keep=keep, admission=ADMITTED, now=world.now)
 
 
 def test_a_link_sets_the_password_once_and_logs_its_owner_out_everywhere(world_on_either: World) -> None:
@@ -289,7 +293,10 @@ def test_of_several_who_change_one_password_at_once_one_does(world_on_either: Wo
     scope = world.clinic.scope()
     for turn in range(2):
         wanted = [f"quiet river under stone {turn} {number}" for number in range(4)]
-        deeds = [partial(change_password, scope, old=old, new=new, keep="x", now=world.now) for new in wanted]
+        deeds = [
+            partial(change_password, scope, old=old, new=new, keep="x", admission=ADMITTED, now=world.now)
+            for new in wanted
+        ]
         with racers(world, 4) as group:
             outcomes = [result.outcome for result in group.race(deeds)]
 
