@@ -8,6 +8,7 @@ from portal.admin import settings as clinic_settings
 from portal.drafts import author_token
 from shared.settings import Settings
 from shared.web import create_base
+from shared.wrong_links import limiter
 
 
 def create_portal(settings: Settings) -> Flask:
@@ -15,6 +16,7 @@ def create_portal(settings: Settings) -> Flask:
     app = create_base("portal", settings)
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form may stay open as long as its login
     app.config["WTF_CSRF_SSL_STRICT"] = False  # it wants a Referer, which our own Referrer-Policy keeps back
+    limiter.init_app(app)
     access.guard(app)
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token

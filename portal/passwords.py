@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Blueprint, redirect, request, url_for
+from flask import Response as FlaskResponse
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -26,6 +27,7 @@ from shared.actions import (
 from shared.queries import PasswordPage, password_page
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import page, request_now, services
+from shared.wrong_links import limited
 
 bp = Blueprint("passwords", __name__)
 
@@ -138,9 +140,14 @@ def _choose_page(form: NewPasswordForm, found: PasswordPage, token: str, *, stat
     return page("passwords/choose.html", status=status, form=form, found=found, token=token)
 
 
+def _gone_page() -> FlaskResponse:
+    return page("passwords/gone.html", status=410)
+
+
+@limited("wrong links", _gone_page)
 def _gone() -> Response:
     """A link that was never ours looks like one that was used."""
-    return page("passwords/gone.html", status=410)
+    return _gone_page()
 
 
 @contextmanager

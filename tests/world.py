@@ -48,6 +48,7 @@ from shared.settings import Settings, from_environ
 from shared.states import MailKind, Role, VisitType
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import create_base
+from shared.wrong_links import limiter
 from tests.databases import environ_for
 from tests.lending import Lending
 from tests.postoffice import PostOffice
@@ -133,7 +134,7 @@ def hidden(response: TestResponse, name: str) -> str:
 @lru_cache(maxsize=12)
 def _apps(settings: Settings) -> tuple[Flask, Flask, Flask]:
     """Portal, vendor portal and jobs: kept for the next world of these settings, with the templates and statements that
-    they have compiled. They hold nothing else from one request to the next."""
+    they have compiled. They hold nothing else from one request to the next, but for the count of wrong links."""
     return create_portal(settings), create_vendor_portal(settings), create_base("jobs", settings)
 
 
@@ -427,4 +428,5 @@ def build_world(url: str, **environ: str) -> Iterator[World]:
         world = World(from_environ(made), post)
         stack.callback(world.close)
         worlds.append(world)
+        limiter.reset()  # it is kept with the apps
         yield world

@@ -4,12 +4,14 @@ from flask import Flask
 
 from shared.settings import Settings
 from shared.web import create_base
+from shared.wrong_links import limiter
 from vendor_portal import dev, meet, respond
 
 
 def create_vendor_portal(settings: Settings) -> Flask:
     """The vendor portal with its settings. /dev/room exists only in development."""
     app = create_base("vendor_portal", settings)
+    limiter.init_app(app)
     app.register_blueprint(respond.bp)
     app.register_blueprint(meet.bp)
     if settings.development:

@@ -11,7 +11,7 @@ from shared.states import Answer
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import page, request_now, services
 from vendor_portal.forms import AnswerForm, ReasonForm
-from vendor_portal.links import gone_page, read_link
+from vendor_portal.links import read_link, wrong_link_page
 
 bp = Blueprint("respond", __name__)
 
@@ -32,7 +32,7 @@ def show(token: str, pressed: str = "accept") -> BaseResponse:
     link = read_link(LinkKind.INVITE, token)
     invite = invite_page(link, now=request_now()) if link else None
     if link is None or invite is None:
-        return gone_page()
+        return wrong_link_page()
     if request.method == "GET" and not invite.opened:
         note_opening(link, now=request_now())
     return _page(token, link, invite, pressed=pressed)
@@ -45,7 +45,7 @@ def answer(token: str, pressed: str = "accept") -> BaseResponse:
     link = read_link(LinkKind.INVITE, token)
     invite = invite_page(link, now=request_now()) if link else None
     if link is None or invite is None:
-        return gone_page()
+        return wrong_link_page()
     form = AnswerForm(request.form)
     pressed = "decline" if form.pressed is Answer.DECLINED else "accept" if form.pressed else pressed
     if invite.case is not InviteCase.OPEN:
@@ -71,7 +71,7 @@ def reason(token: str) -> BaseResponse:
     link = read_link(LinkKind.INVITE, token)
     invite = invite_page(link, now=request_now()) if link else None
     if link is None or invite is None:
-        return gone_page()
+        return wrong_link_page()
     form = ReasonForm(request.form)
     if not invite.declined:
         return _page(token, link, invite, pressed="decline")

@@ -4,9 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.wrong_links import limiter
 from tests.databases import SqliteTemplate
 from tests.web.checks import CheckedClient
 from tests.world import World, build_world
+
+
+@pytest.fixture(autouse=True)
+def _no_wrong_links_before() -> None:
+    """What one test did to a shared world with wrong links slows down no other."""
+    if limiter.initialized:
+        limiter.reset()
 
 
 def checked(world: World) -> World:
