@@ -5,6 +5,7 @@ from flask import Flask
 from portal import access, account, auth, board, changes, dev, live, passwords, schedule, search, visits
 from portal.admin import companies, groups, languages, trail, users
 from portal.admin import settings as clinic_settings
+from portal.browsers import cookie_name
 from portal.drafts import author_token
 from shared.settings import Settings
 from shared.web import create_base
@@ -14,6 +15,8 @@ from shared.wrong_links import limiter
 def create_portal(settings: Settings) -> Flask:
     """The portal with its settings. /dev exists only where the settings say so."""
     app = create_base("portal", settings)
+    app.config["SESSION_COOKIE_NAME"] = cookie_name(settings, "session")
+    app.config["WTF_CSRF_SECRET_KEY"] = list(reversed(settings.secret_keys))  # the last signs, all verify
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form may stay open as long as its login
     app.config["WTF_CSRF_SSL_STRICT"] = False  # it wants a Referer, which our own Referrer-Policy keeps back
     limiter.init_app(app)

@@ -207,6 +207,10 @@ def test_one_browser_of_many_people_is_known_as_the_last_ten(world: World) -> No
         assert log_in(shared, PASSWORD, email).status_code == 303
         shared.post("/logout", data={"csrf_token": csrf_of(shared.get("/"))})
 
+    held = shared.get_cookie("known")
+    assert held is not None
+    assert len(held.value) < 2048  # browsers keep 4096
+
     statuses = {email: [log_in(shared, "wrong", email).status_code for _ in range(6)] for email in people}
     assert statuses.pop(people[0]) == [422] * 5 + [429]
     assert all(status == [422] * 6 for status in statuses.values())

@@ -1,0 +1,81 @@
+"""The portal's two cookies: from this host alone, over HTTPS alone, out of reach of scripts."""
+
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.databases import SqliteTemplate
+from tests.web.checks import csrf_of
+from tests.web.conftest import checked
+from tests.world import PASSWORD, World, build_world
+
+HTTPS = "https://portal.test"
+
+
+@pytest.fixture
+def secure(sqlite_template: SqliteTemplate) -> Iterator[World]:
+    """A world behind HTTPS."""
+    environ = {"SECURE_COOKIES": "1", "PORTAL_URL": HTTPS}
+    with sqlite_template.database() as url, build_world(url, **environ) as world:
+        yield checked(world)
+
+
+def log_in(world: World, base: str) -> TestResponse:
+    client = world.portal.test_client()
+    token = csrf_of(client.get("/login", base_url=base))
+    data = {"csrf_token": token, "email": "scheduler@demo.example", "password": PASSWORD}
+    answer = client.post("/login", data=data, base_url=base)
+    assert answer.status_code == 303
+    assert client.get("/board", base_url=base).status_code == 200
+    return answer
+
+
+def cookies_of(answer: TestResponse) -> dict[str, dict[str, str]]:
+    """The attributes of each cookie that is set, by its name."""
+    found = {}
+    for header in answer.headers.getlist("Set-Cookie"):
+        pair, _, rest = header.partition(";")
+        attributes = [part.strip().partition("=") for part in rest.split(";")]
+        found[pair.partition("=")[0]] = {name.lower(): value for name, _, value in attributes}
+    return found
+
+
+def test_behind_https_their_names_bind_them_to_this_host(secure: World) -> None:
+    cookies = cookies_of(log_in(secure, HTTPS))
+
+    assert set(cookies) == {"__Host-session", "__Host-known"}
+    for name, attributes in cookies.items():
+        assert "secure" in attributes, name
+        assert attributes["path"] == "/", name
+        assert "domain" not in attributes, name
+
+
+@pytest.mark.parametrize("base", [HTTPS, "http://portal.test"])
+def test_scripts_and_other_sites_don_t_get_them(world: World, secure: World, base: str) -> None:
+    cookies = cookies_of(log_in(secure if base == HTTPS else world, base))
+
+    assert len(cookies) == 2
+    for name, attributes in cookies.items():
+        assert "httponly" in attributes, name
+        assert attributes["samesite"] == "Lax", name
+
+
+def test_the_login_s_cookie_ends_with_the_browser_and_the_other_one_stays(secure: World) -> None:
+    cookies = cookies_of(log_in(secure, HTTPS))
+
+    assert not {"expires", "max-age"} & cookies["__Host-session"].keys()
+    assert cookies["__Host-known"]["max-age"] == str(180 * 24 * 3600)
+
+
+def test_a_cookie_that_a_neighbouring_host_could_set_is_no_login(secure: World) -> None:
+    client = secure.portal.test_client()
+    token = csrf_of(client.get("/login", base_url=HTTPS))
+    data = {"csrf_token": token, "email": "scheduler@demo.example", "password": PASSWORD}
+    client.post("/login", data=data, base_url=HTTPS)
+    held = client.get_cookie("__Host-session", domain="portal.test")
+    assert held is not None
+
+    other = secure.portal.test_client()
+    other.set_cookie("session", held.value, domain="portal.test")
+    assert other.get("/board", base_url=HTTPS).status_code == 303
