@@ -1,10 +1,12 @@
 """How often a password may be tried: by whom, from where, and that no stranger keeps anybody out."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from shared.actions import (
     Admission,
@@ -20,7 +22,7 @@ from shared.actions import (
     log_in,
 )
 from shared.audit import AuditEvent
-from shared.db import reading
+from shared.db import db, reading
 from shared.models import Throttle, User
 from shared.rules import PERSON
 from shared.states import Role
@@ -216,6 +218,33 @@ def test_known_and_unknown_accounts_are_slowed_alike(world_on_either: World, ema
     assert len(buckets(world)) == 124  # 61 networks, the person at each, the person, the spell
 
 
+def written(world: World, email: str) -> Counter[str]:
+    """What a wrong password makes the database do: statements by their first word, and commits."""
+    seen: list[str] = []
+
+    def note_statement(*told: Any) -> None:
+        seen.append(told[2].split()[0])
+
+    def note_commit(_connection: Any) -> None:
+        seen.append("COMMIT")
+
+    with world.jobs.app_context():
+        event.listen(db.engine, "before_cursor_execute", note_statement)
+        event.listen(db.engine, "commit", note_commit)
+        enter(world, "wrong", email=email, visitor=EVIL)
+        event.remove(db.engine, "before_cursor_execute", note_statement)
+        event.remove(db.engine, "commit", note_commit)
+    return Counter(seen)
+
+
+def test_a_known_account_costs_a_look_and_a_line_more_within_the_same_commits(world_on_either: World) -> None:
+    known, unknown = written(world_on_either, SCHEDULER), written(world_on_either, NOBODY)
+
+    assert known["COMMIT"] == unknown["COMMIT"] == 2
+    assert known - unknown == {"SELECT": 1, "INSERT": 1}
+    assert unknown - known == {}
+
+
 def test_a_spell_of_refusals_is_one_line_of_the_trail(world_on_either: World) -> None:
     world, scheduler = world_on_either, world_on_either.clinic.users["scheduler"]
     for _ in range(12):
@@ -248,6 +277,7 @@ def test_a_flood_that_is_refused_writes_nothing(world_on_either: World) -> None:
     lines = len(world.trail())
 
     for _ in range(20):
+        world.pass_time(seconds=1)
         assert isinstance(enter(world, PASSWORD, visitor=EVIL), Slowed)
 
     assert [(bucket.key, bucket.empty_at) for bucket in buckets(world)] == before
