@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS = 60
 
 def _network() -> str:
     """The client's network as a keyed hash: the limiter logs it."""
-    return services().tokens.digest("network", network_of(request.remote_addr))
+    return services().tokens.digest("wrong links", network_of(request.remote_addr))
 
 
 limiter = Limiter(_network, storage_uri="memory://")

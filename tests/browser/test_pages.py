@@ -12,6 +12,7 @@ from shared.db import transaction
 from shared.models import Company, Request
 from shared.states import RequestState
 from tests.browser.site import Site, assert_accessible
+from tests.world import PASSWORD
 
 WIDTHS = (320, 1440)
 
@@ -83,6 +84,34 @@ def test_the_forms_states_are_accessible(site: Site, open_page: Callable[..., Pa
     page.get_by_role("button", name="Create Visit").click()
     expect(page.get_by_text("sent when you confirm")).to_be_visible()
     _look(page)
+
+
+def test_the_pages_about_logins_are_accessible(site: Site, open_page: Callable[..., Page]) -> None:
+    page, elsewhere = site.log_in(open_page()), site.log_in(open_page())
+    page.goto(f"{site.portal}/account")
+    _look(page)
+    for _ in range(6):
+        page.get_by_role("textbox", name="Your password").fill("not this one")
+        page.get_by_role("button", name="Log out there").click()
+        _look(page)
+    expect(page.get_by_text("Try again in 3 minutes.")).to_be_visible()
+    site.world.pass_time(minutes=3)
+    page.get_by_role("textbox", name="Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Log out there").click()
+    expect(page.get_by_text("You are logged out there.")).to_be_visible()
+    _look(page)
+    elsewhere.goto(f"{site.portal}/board")
+    elsewhere.wait_for_url(f"{site.portal}/login?next=/board")
+
+    stranger = open_page()
+    stranger.goto(f"{site.portal}/login")
+    for _ in range(6):
+        stranger.get_by_label("E-mail").fill("staff@demo.example")
+        stranger.get_by_label("Password").fill("not this one")
+        stranger.get_by_role("button", name="Log in").click()
+        expect(stranger.get_by_role("alert")).to_be_visible()
+    expect(stranger.get_by_text("Too many tries have failed.")).to_be_visible()
+    _look(stranger)
 
 
 def test_the_companies_pages_are_accessible_in_every_state(site: Site, open_page: Callable[..., Page]) -> None:
