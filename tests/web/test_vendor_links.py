@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
@@ -13,7 +14,7 @@ from shared.states import RequestState
 from shared.tokens import LinkKind, Tokens
 from tests.web.checks import PATIENT, dump, soup_of, values_of, words
 from tests.web.routes import routes
-from tests.web.test_vendor_table import GONE, WON
+from tests.web.test_vendor_table import CONTACT, GONE, WON
 from tests.world import OpenMail, World, hidden
 
 TOO_FAST_OR_OLD = "This page was sent too quickly or has been open for too long."
@@ -340,15 +341,15 @@ def test_a_hostile_name_and_hostile_notes_are_shown_as_text(world: World) -> Non
         assert evil not in page.text
 
 
-def test_an_old_key_still_opens_links_and_a_dropped_one_does_not(world: World) -> None:
+def test_an_old_key_still_opens_links_and_a_dropped_one_does_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     mail = asked(world)
     assert WON not in words(mail.open())
 
-    parts = world.vendor_portal.extensions["services"]
+    extensions = world.vendor_portal.extensions  # of an app that other tests go on with
     old = world.settings.secret_keys
     new = "another-key-for-tests-that-is-long-enough"
     for keys, status in (((new, *old), 200), ((new,), 410)):
-        object.__setattr__(parts, "tokens", Tokens(keys))
+        monkeypatch.setitem(extensions, "services", replace(extensions["services"], tokens=Tokens(keys)))
         assert mail.open().status_code == status
 
 
@@ -364,5 +365,6 @@ def test_answers_are_refused_when_no_job_ever_ran(world: World) -> None:
     answer = post(world, mail, {"responder": "R. Medina", "answer": "accept", "nonce": nonce})
 
     assert answer.status_code == 410
+    assert CONTACT[1] in words(answer)  # a link with a wrong signature is 410 too, and names no clinic
     assert world.request_of(visit).state in {RequestState.PENDING, RequestState.EXPIRED}
     assert world.badge(visit) == "Not Accepted"
