@@ -361,7 +361,8 @@ def test_pages_are_not_kept_by_browsers_and_not_framed(shared_world: World) -> N
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Frame-Options"] == "DENY"
         policy = headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
+        for directive in ("default-src", "object-src", "base-uri"):
+            assert f"{directive} 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
 

@@ -210,7 +210,8 @@ def test_every_answer_of_the_vendor_portal_carries_the_safe_headers(world: World
     for answer in answers:
         headers, path = answer.headers, answer.request.path
         policy = headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy, path
+        for directive in ("default-src", "object-src", "base-uri"):
+            assert f"{directive} 'none'" in policy, path
         assert "unsafe" not in policy, path
         assert headers["Referrer-Policy"] == "no-referrer", path
         assert headers["X-Content-Type-Options"] == "nosniff", path
