@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -166,12 +167,47 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("MAIL_USERNAME and MAIL_PASSWORD go together")
     if (settings.meeting_jwt_app_id is None) != (settings.meeting_jwt_secret is None):
         faults.append("MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together")
-    is_plain = settings.portal_url.lower().startswith("http:")
-    if is_plain and settings.secure_cookies and not settings.development:  # a browser would not keep the login's cookie
-        faults.append("PORTAL_URL must be an https address while SECURE_COOKIES is on: nobody could log in")
+    if not settings.development:
+        faults += _open_addresses(settings)
     if settings.dev_mailbox and not settings.development:
         faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
     return faults
+
+
+def _open_addresses(settings: Settings) -> list[str]:
+    """What is wrong with the addresses that people are sent to: names, logins and links go over HTTPS alone, and the
+    app that anybody may call has a host of its own, so that a browser keeps the two apart.
+
+    Loopback may do without: what is tried out there leaves the machine by no wire.
+    """
+    addresses = {
+        "PORTAL_URL": settings.portal_url,
+        "VENDOR_PORTAL_URL": settings.vendor_portal_url,
+        "MEETING_URL": settings.meeting_url,
+    }
+    plain = {name: _host(url) for name, url in addresses.items() if url.lower().startswith("http:")}
+    faults = [f"{name} must be an https address" for name, host in plain.items() if not _is_loopback(host)]
+    if _is_loopback(plain.get("PORTAL_URL", "")) and settings.secure_cookies:  # a browser would not keep the cookie
+        faults.append("PORTAL_URL must be an https address while SECURE_COOKIES is on: nobody could log in")
+    host = _host(settings.portal_url)
+    if host and host == _host(settings.vendor_portal_url) and not _is_loopback(host):
+        faults.append("PORTAL_URL and VENDOR_PORTAL_URL must have different hosts: the second is open to everybody")
+    return faults
+
+
+def _host(url: str) -> str:
+    """An address's host in small letters; empty if there is none, or the address is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_database_address(url: str) -> bool:

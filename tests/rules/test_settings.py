@@ -94,13 +94,31 @@ def test_no_message_and_no_printed_settings_show_a_secret() -> None:
     assert "hush-hush" not in repr(from_environ(PRODUCTION | secrets | sound | pairs))
 
 
-def test_a_portal_without_https_needs_cookies_that_go_without_it(tmp_path: Path) -> None:
-    for address in ("http://portal.example", "HTTP://portal.example:8080/"):
-        assert "PORTAL_URL must be an https address while SECURE_COOKIES is on" in faults_of(PORTAL_URL=address)
+@pytest.mark.parametrize("name", ["PORTAL_URL", "VENDOR_PORTAL_URL", "MEETING_URL"])
+def test_outside_development_nobody_is_sent_to_an_address_without_https(tmp_path: Path, name: str) -> None:
+    for address in ("http://clinic.example", "HTTP://127.0.0.1.clinic.example:8080/", "http://10.0.0.5", "http://:80"):
+        for cookies in ("0", "1"):
+            assert f"- {name} must be an https address\n" in faults_of(**{name: address}, SECURE_COOKIES=cookies) + "\n"
 
-    assert from_environ(PRODUCTION | {"PORTAL_URL": "http://portal.example", "SECURE_COOKIES": "0"}).portal_url
-    assert from_environ(PRODUCTION | {"VENDOR_PORTAL_URL": "http://vendor.example"}).vendor_portal_url
-    assert development(tmp_path, SECURE_COOKIES="1").secure_cookies
+    assert development(tmp_path, **{name: "http://clinic.example"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1:5000", "localhost", "[::1]:5000"])
+def test_on_one_machine_alone_addresses_may_do_without_https_and_cookies_then_too(tmp_path: Path, host: str) -> None:
+    here = {"PORTAL_URL": f"http://{host}", "VENDOR_PORTAL_URL": f"http://{host}", "MEETING_URL": f"http://{host}/room"}
+
+    assert from_environ(PRODUCTION | here | {"SECURE_COOKIES": "0"}).portal_url == f"http://{host}"
+    assert "PORTAL_URL must be an https address while SECURE_COOKIES is on" in faults_of(**here)
+    assert development(tmp_path, SECURE_COOKIES="1", **here).secure_cookies
+
+
+def test_the_two_portals_have_hosts_of_their_own(tmp_path: Path) -> None:
+    fault = "PORTAL_URL and VENDOR_PORTAL_URL must have different hosts"
+    for address in ("https://portal.example", "https://PORTAL.example:8443/", "https://portal.example/answer"):
+        assert fault in faults_of(VENDOR_PORTAL_URL=address)
+
+    assert from_environ(PRODUCTION | {"VENDOR_PORTAL_URL": "https://answer.portal.example"})
+    assert development(tmp_path, PORTAL_URL="https://portal.example", VENDOR_PORTAL_URL="https://portal.example")
 
 
 def test_keys_are_rotated_newest_first_and_each_must_be_long() -> None:

@@ -313,7 +313,7 @@ def test_in_development_the_room_is_a_page_of_our_own(world: World) -> None:
 
 def test_outside_development_there_is_no_such_page(sqlite_template: SqliteTemplate) -> None:
     environ = {"DEVELOPMENT": "0", "MEETING_URL": "https://meet.example", "MAIL_SENDER": "dispatch@dispatch.example"}
-    environ["PORTAL_URL"] = "https://portal.test"
+    environ |= {"PORTAL_URL": "https://portal.test", "VENDOR_PORTAL_URL": "https://vendor.test"}
     with sqlite_template.database() as url, build_world(url, **environ) as world:
         assert world.vendor.get("/dev/room/x").status_code == 404
         assert world.portal.test_client().get("/dev/mailbox").status_code == 404
