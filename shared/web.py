@@ -91,6 +91,7 @@ def create_base(name: str, settings: Settings) -> App:
     settings.instance_path.mkdir(parents=True, exist_ok=True)
     app = App(name, root_path=str(ROOT), static_folder="static", instance_path=str(settings.instance_path))
     app.config.update(
+        DEBUG=settings.development and app.debug,  # Flask has read FLASK_DEBUG by now: it decides in development alone
         SECRET_KEY=settings.secret_keys[0],
         SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
         SQLALCHEMY_DATABASE_URI=settings.database_url,

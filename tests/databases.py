@@ -75,8 +75,19 @@ def environ_for(url: str, instance_path: Path, **more: str) -> dict[str, str]:
         "SECRET_KEY": "a-key-for-tests-alone-and-long-enough-to-be-taken",
         "PORTAL_URL": "http://portal.test",
         "VENDOR_PORTAL_URL": "http://vendor.test",
+        "MAIL_SERVER": "127.0.0.1",
         **more,
     }
+
+
+OUTSIDE_DEVELOPMENT = {
+    "DEVELOPMENT": "0",
+    "PORTAL_URL": "https://portal.test",
+    "VENDOR_PORTAL_URL": "https://vendor.test",
+    "MAIL_SENDER": "dispatch@clinic.test",
+    "MEETING_URL": "https://meet.test",
+}
+"""What a test installation has to say besides, once it is no development."""
 
 
 class SqliteTemplate:

@@ -1,6 +1,6 @@
 """Every route of both apps under random and hostile requests: never a 5xx, always a page in the app's own look."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from portal import create_portal
+from shared.settings import Settings, from_environ
 from shared.states import Role
-from tests.databases import SqliteTemplate
+from tests.databases import OUTSIDE_DEVELOPMENT, SqliteTemplate, environ_for
 from tests.web.checks import csrf_of, dump
 from tests.web.routes import Route, routes
 from tests.world import World, build_world
+from vendor_portal import create_vendor_portal
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND")
 LARGEST = 256 * 1024
@@ -245,6 +248,28 @@ def test_a_form_of_very_many_fields_is_answered(target: Target) -> None:
     answer = target.client.post("/visits/new", data={"csrf_token": target.csrf, "interpreter": ["1"] * 15_000})
 
     assert answer.status_code == 422
+
+
+def fails(**_values: object) -> str:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("build", "address"), [(create_portal, "PORTAL_URL"), (create_vendor_portal, "VENDOR_PORTAL_URL")]
+)
+def test_a_debug_flag_left_in_the_environment_shows_nothing_outside_development(
+    build: Callable[[Settings], Flask], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    environ = environ_for(f"sqlite:///{tmp_path}/none.sqlite3", tmp_path)
+    assert build(from_environ(environ)).debug
+
+    app = build(from_environ(environ | OUTSIDE_DEVELOPMENT))
+    app.view_functions["static"] = fails
+    answer = app.test_client().get("/static/app.css", base_url=OUTSIDE_DEVELOPMENT[address])
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "ZeroDivisionError" not in answer.text
 
 
 def test_an_error_names_no_file_and_no_secret(target: Target) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.models import Clinic, Request, Visit
 from shared.states import RequestState, Role, VisitStatus
-from tests.databases import SqliteTemplate
+from tests.databases import OUTSIDE_DEVELOPMENT, SqliteTemplate
 from tests.web.checks import PATIENT, dump, soup_of, words
 from tests.web.conftest import checked
 from tests.web.test_vendor_table import GONE
@@ -312,8 +312,6 @@ def test_in_development_the_room_is_a_page_of_our_own(world: World) -> None:
 
 
 def test_outside_development_there_is_no_such_page(sqlite_template: SqliteTemplate) -> None:
-    environ = {"DEVELOPMENT": "0", "MEETING_URL": "https://meet.example", "MAIL_SENDER": "dispatch@dispatch.example"}
-    environ |= {"PORTAL_URL": "https://portal.test", "VENDOR_PORTAL_URL": "https://vendor.test"}
-    with sqlite_template.database() as url, build_world(url, **environ) as world:
+    with sqlite_template.database() as url, build_world(url, **OUTSIDE_DEVELOPMENT) as world:
         assert world.vendor.get("/dev/room/x").status_code == 404
         assert world.portal.test_client().get("/dev/mailbox").status_code == 404
