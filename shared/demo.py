@@ -7,7 +7,6 @@ import random
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from functools import cache
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -51,7 +50,7 @@ from shared.rules import Scope
 from shared.states import Frequency, MailKind, Role, VisitType
 from shared.tokens import LinkKind, VerifiedLink
 
-PASSWORD = "interpreter-demo"  # noqa: S105 - printed on purpose: this clinic is for trying out
+PASSWORD = "interpreter-demo"  # noqa: S105 - printed on purpose, and for development alone
 LOGINS = (
     ("provider@demo.example", "Provider"),
     ("scheduler@demo.example", "Scheduler"),
@@ -105,13 +104,15 @@ class DemoVisit:
     repeat: Repeat | None = None
 
 
-def load_if_empty(*, now: datetime) -> bool:
-    """Load the demo clinics into a database that holds no clinic. False if it holds one."""
+def load_if_empty(*, password: str, now: datetime) -> bool:
+    """Load the demo clinics into a database that holds no clinic. False if it holds one. All people in it get the
+    password: outside development it must be one that nobody knows beforehand."""
     with reading() as session:
         if session.scalar(select(exists().where(Clinic.id.is_not(None)))):
             return False
-    scope, provider_ids = _main_clinic(now)
-    other_scope, other_providers = _other_clinic(now)
+    hashed = hash_password(password)
+    scope, provider_ids = _main_clinic(hashed, now)
+    other_scope, other_providers = _other_clinic(hashed, now)
     today = times.day_of(now, ZONE)
     visits = _visits(today, now)
     series = _series(today, len(visits))
@@ -262,15 +263,15 @@ def _first_pick(scope: Scope) -> tuple[str, ...]:
     return (f"group:{group}" if group else f"company:{company}",)
 
 
-def _main_clinic(now: datetime) -> tuple[Scope, list[int]]:
+def _main_clinic(hashed: str, now: datetime) -> tuple[Scope, list[int]]:
     with transaction() as session:
         clinic = _clinic(session, "Riverside Clinic", ZONE, "scheduling@riverside.example", 10401, now)
         session.add(ClinicLanguage(clinic_id=clinic.id, tag="es", name="Spanish", short_name="Spanish"))
-        alvarez = _user(session, clinic, "provider@demo.example", "Dr. Ana Alvarez", Role.PROVIDER, now)
-        chen = _user(session, clinic, "chen@demo.example", "Dr. Wei Chen", Role.PROVIDER, now)
-        scheduler = _user(session, clinic, "scheduler@demo.example", "Maya Okafor", Role.SCHEDULER, now)
-        _user(session, clinic, "staff@demo.example", "Sam Lindgren", Role.STAFF, now)
-        _user(session, clinic, "admin@demo.example", "Ines Duarte", Role.ADMIN, now)
+        alvarez = _user(session, clinic, "provider@demo.example", "Dr. Ana Alvarez", Role.PROVIDER, hashed, now)
+        chen = _user(session, clinic, "chen@demo.example", "Dr. Wei Chen", Role.PROVIDER, hashed, now)
+        scheduler = _user(session, clinic, "scheduler@demo.example", "Maya Okafor", Role.SCHEDULER, hashed, now)
+        _user(session, clinic, "staff@demo.example", "Sam Lindgren", Role.STAFF, hashed, now)
+        _user(session, clinic, "admin@demo.example", "Ines Duarte", Role.ADMIN, hashed, now)
         companies = [
             _company(session, clinic, "Clearsign Interpreting", "clearsign", ZONE, ("ase",), now),
             _company(session, clinic, "Northlight ASL", "northlight", "America/New_York", ("ase",), now),
@@ -295,11 +296,11 @@ def _main_clinic(now: datetime) -> tuple[Scope, list[int]]:
         return Scope(clinic.id, scheduler.id, Role.SCHEDULER), [alvarez.id, chen.id]
 
 
-def _other_clinic(now: datetime) -> tuple[Scope, list[int]]:
+def _other_clinic(hashed: str, now: datetime) -> tuple[Scope, list[int]]:
     with transaction() as session:
         clinic = _clinic(session, "Harbor Family Health", "America/New_York", "desk@harbor.example", 10001, now)
-        admin = _user(session, clinic, "admin@other.example", "Robin Castellanos", Role.ADMIN, now)
-        provider = _user(session, clinic, "provider@other.example", "Dr. Lena Moss", Role.PROVIDER, now)
+        admin = _user(session, clinic, "admin@other.example", "Robin Castellanos", Role.ADMIN, hashed, now)
+        provider = _user(session, clinic, "provider@other.example", "Dr. Lena Moss", Role.PROVIDER, hashed, now)
         _company(session, clinic, "Harbor Sign Services", "harborsign", "America/New_York", ("ase",), now)
         return Scope(clinic.id, admin.id, Role.ADMIN), [provider.id]
 
@@ -320,24 +321,18 @@ def _clinic(session: Session, name: str, zone: str, contact: str, first_number: 
     return clinic
 
 
-def _user(session: Session, clinic: Clinic, email: str, name: str, role: Role, now: datetime) -> User:
+def _user(session: Session, clinic: Clinic, email: str, name: str, role: Role, hashed: str, now: datetime) -> User:
     user = User(
         clinic_id=clinic.id,
         email=email,
         name=name,
         role=role,
-        password_hash=_password_hash(),
+        password_hash=hashed,
         created_at=now,
     )
     session.add(user)
     session.flush()
     return user
-
-
-@cache
-def _password_hash() -> str:
-    """One for everybody here: hashing is slow on purpose, and this password is no secret."""
-    return hash_password(PASSWORD)
 
 
 def _company(

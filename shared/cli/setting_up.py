@@ -1,6 +1,7 @@
 """Commands that set an installation up: migrate, create-clinic, demo, prepare."""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -69,13 +70,17 @@ def create_clinic(*, password_stdin: bool, yes: bool, **given: str | None) -> No
 
 @click.command(name="demo")
 def load_demo() -> None:
-    """Load the demo clinics into an empty database."""
-    with installation():
+    """Load the demo clinics into an empty database.
+
+    Outside development everybody in them gets a password that was made for this database alone.
+    """
+    with installation() as opened:
         require_newest()
-        if not demo.load_if_empty(now=clock.utc_now()):
+        password = demo.PASSWORD if opened.settings.development else secrets.token_urlsafe(16)
+        if not demo.load_if_empty(password=password, now=clock.utc_now()):
             raise click.ClickException("The database holds a clinic already; nothing was loaded.")
         names = " and ".join(clinic.name for clinic in installed_clinics())
-    click.echo(f"{names} are loaded, with users, companies and two weeks of visits.\n\n{_logins()}")
+    click.echo(f"{names} are loaded, with users, companies and two weeks of visits.\n\n{_logins(password)}")
 
 
 @click.command()
@@ -85,8 +90,10 @@ def prepare() -> None:
     Migrate, load the demo clinics if the database is empty, and say where everything is.
     """
     with installation() as opened:
+        if not opened.settings.development:
+            raise click.ClickException("This is for development. To try things in an installation: migrate, then demo.")
         flask_migrate.upgrade()
-        demo.load_if_empty(now=clock.utc_now())
+        demo.load_if_empty(password=demo.PASSWORD, now=clock.utc_now())
     opened.settings.mailbox_path.parent.mkdir(parents=True, exist_ok=True)
     click.echo(_welcome(opened.settings))
 
@@ -127,9 +134,9 @@ def _password_of_input(about: tuple[str, ...]) -> str:
     return password
 
 
-def _logins() -> str:
+def _logins(password: str) -> str:
     rows = "\n".join(f"    {email:<24} {role}" for email, role in demo.LOGINS)
-    return f"  Logins, all with the password {demo.PASSWORD}\n{rows}"
+    return f"  Logins, all with the password {password}\n{rows}"
 
 
 def _welcome(settings: Settings) -> str:
@@ -141,7 +148,7 @@ def _welcome(settings: Settings) -> str:
   Vendor portal   {settings.vendor_portal_url}  (companies come here from their mail)
   Mail            {settings.portal_url}/dev/mailbox  ({_short(settings.mailbox_path)})
 
-{_logins()}
+{_logins(demo.PASSWORD)}
 
   Ctrl-C stops everything.
 """

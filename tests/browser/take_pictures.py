@@ -36,7 +36,7 @@ def main() -> None:
         world = World(settings, post, with_clinic=False)
         stack.callback(world.close)
         with world.jobs.app_context():
-            demo.load_if_empty(now=WHEN)
+            demo.load_if_empty(password=demo.PASSWORD, now=WHEN)
         runner = JobRunner(world.jobs)
         for job in job_list(sender_for(world.jobs)):
             assert runner.run(job)

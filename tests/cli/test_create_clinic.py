@@ -1,17 +1,21 @@
 """create-clinic: from an empty database to an admin who is logged in."""
 
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from portal import create_portal
+from shared import clock, demo
+from shared.actions import log_in
 from shared.audit import AuditEvent
 from shared.db import db, reading
 from shared.models import AuditEntry, Clinic, ClinicLanguage, User
 from shared.settings import from_environ
 from shared.states import Role
 from tests.cli.console import Console, console_of
+from tests.databases import OUTSIDE_DEVELOPMENT, SqliteTemplate, environ_for
 from tests.web.checks import csrf_of
 from tests.world import World
 
@@ -52,6 +56,16 @@ def rows_of(console: Console) -> dict[str, int]:
     with app.app_context():
         db.engine.dispose()
     return counted
+
+
+def opened_by(console: Console, password: str) -> set[str]:
+    """Whose login it is, of two people who are in every demo."""
+    app = create_portal(from_environ(console.environ))
+    with app.app_context():
+        people = ("admin@demo.example", "provider@demo.example")
+        found = {who for who in people if log_in(email=who, password=password, replaces=None, now=clock.utc_now())}
+        db.engine.dispose()
+    return found
 
 
 def test_an_admin_is_created_with_the_clinic_and_can_log_in(console_on_either: Console) -> None:
@@ -223,6 +237,30 @@ def test_the_demo_says_what_it_made_and_touches_no_database_that_holds_a_clinic(
 
     assert "The database holds a clinic already; nothing was loaded." in console.refuses("demo")
     assert rows_of(console) == before
+
+
+def test_outside_development_the_demo_has_a_password_of_its_own_each_time(
+    sqlite_template: SqliteTemplate, tmp_path: Path
+) -> None:
+    printed = []
+    for _ in range(2):
+        with sqlite_template.database() as url:
+            console = Console(environ_for(url, tmp_path, **OUTSIDE_DEVELOPMENT))
+            found = re.search(r"all with the password (\S+)", console.does("demo"))
+            assert found is not None
+            printed.append(found[1])
+            assert opened_by(console, found[1]) == {"admin@demo.example", "provider@demo.example"}
+            assert opened_by(console, demo.PASSWORD) == set()
+
+    assert printed[0] != printed[1]
+    assert min(map(len, printed)) >= 22  # 128 bits
+
+
+def test_what_make_run_does_first_is_refused_outside_development(bare_console: Console, tmp_path: Path) -> None:
+    said = bare_console.setting(**OUTSIDE_DEVELOPMENT).refuses("prepare")
+
+    assert "This is for development." in said
+    assert not (tmp_path / "dispatch.sqlite3").exists()
 
 
 def test_the_demo_needs_a_migrated_database(bare_console: Console) -> None:

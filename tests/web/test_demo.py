@@ -34,7 +34,7 @@ def empty_world(url: str) -> Iterator[World]:
 
 def load(world: World) -> bool:
     with world.jobs.app_context():
-        return demo.load_if_empty(now=clock.utc_now())
+        return demo.load_if_empty(password=demo.PASSWORD, now=clock.utc_now())
 
 
 @pytest.fixture
