@@ -21,6 +21,9 @@ MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 _SENDER = re.compile(rf"{MAIL_ADDRESS.pattern}|[^<>]*<{MAIL_ADDRESS.pattern}>")
 """An address, alone or behind a name."""
 
+SHORTEST_SECRET = 32
+"""In characters: as hexadecimal digits of a generator these are 128 bits."""
+
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -159,6 +162,12 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
 def _contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each well-formed."""
     faults = []
+    for name, secret in (
+        ("MEETING_JWT_SECRET", settings.meeting_jwt_secret),
+        ("CONFERENCE_MAPPER_SECRET", settings.conference_mapper_secret),
+    ):
+        if secret is not None and len(secret) < SHORTEST_SECRET and not settings.development:
+            faults.append(f"{name} must have at least {SHORTEST_SECRET} characters")
     if settings.mail_sender and not _SENDER.fullmatch(settings.mail_sender):
         faults.append("MAIL_SENDER must be a mail address")
     if not _is_database_address(settings.database_url):
@@ -240,8 +249,10 @@ def _secret_keys(read: _Reader, instance_path: Path, *, development: bool) -> tu
     """SECRET_KEY, newest first, separated by commas. Development makes one and keeps it in the instance folder."""
     keys = tuple(key.strip() for key in (read.text("SECRET_KEY") or "").split(",") if key.strip())
     if keys:
-        if any(len(key) < 32 for key in keys):
-            read.faults.append("SECRET_KEY must have at least 32 characters (each of several, separated by commas)")
+        if any(len(key) < SHORTEST_SECRET for key in keys):
+            read.faults.append(
+                f"SECRET_KEY must have at least {SHORTEST_SECRET} characters (each of several, separated by commas)"
+            )
         return keys
     if not development:
         read.faults.append("SECRET_KEY is missing")

@@ -89,9 +89,10 @@ def test_no_message_and_no_printed_settings_show_a_secret() -> None:
     }
     assert "hush-hush" not in faults_of(MAIL_PORT="x", **secrets)
 
-    sound = {"SECRET_KEY": "hush-hush-1" * 4, "DATABASE_URL": "postgresql://d:hush-hush-2@db.example/d"}
+    sound = {name: value * 4 for name, value in secrets.items() if name != "DATABASE_URL"}
+    sound["DATABASE_URL"] = "postgresql://d:hush-hush-2@db.example/d"
     pairs = {"MAIL_USERNAME": "dispatch", "MEETING_JWT_APP_ID": "dispatch"}
-    assert "hush-hush" not in repr(from_environ(PRODUCTION | secrets | sound | pairs))
+    assert "hush-hush" not in repr(from_environ(PRODUCTION | sound | pairs))
 
 
 @pytest.mark.parametrize("name", ["PORTAL_URL", "VENDOR_PORTAL_URL", "MEETING_URL"])
@@ -124,6 +125,15 @@ def test_the_two_portals_have_hosts_of_their_own(tmp_path: Path) -> None:
 def test_keys_are_rotated_newest_first_and_each_must_be_long() -> None:
     assert from_environ(PRODUCTION | {"SECRET_KEY": f"{'n' * 32}, {'o' * 32},"}).secret_keys == ("n" * 32, "o" * 32)
     assert "at least 32 characters" in faults_of(SECRET_KEY=f"{'n' * 32},short")
+
+
+@pytest.mark.parametrize("name", ["MEETING_JWT_SECRET", "CONFERENCE_MAPPER_SECRET"])
+def test_what_the_meeting_server_knows_can_not_be_guessed_outside_development(tmp_path: Path, name: str) -> None:
+    app = {"MEETING_JWT_APP_ID": "dispatch"} if name == "MEETING_JWT_SECRET" else {}
+    assert f"{name} must have at least 32 characters" in faults_of(**{name: "s" * 31}, **app)
+
+    assert from_environ(PRODUCTION | app | {name: "s" * 32})
+    assert development(tmp_path, **{name: "short"}, **app)
 
 
 def test_development_needs_no_settings_at_all(tmp_path: Path) -> None:
