@@ -89,6 +89,25 @@ class _Reader:
             self.faults.append(f"{name} is missing")
         return value
 
+    def secret(self, name: str) -> str | None:
+        """A secret, or what the file holds that NAME_FILE names: an environment is seen by more people than a file."""
+        value, file = self.text(name), self.text(f"{name}_FILE")
+        if file is None:
+            return value
+        if value is not None:
+            self.faults.append(f"{name} and {name}_FILE exclude each other")
+            return value
+        try:
+            value = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            self.faults.append(f"{name}_FILE can't be read: {error.strerror}")
+        except ValueError:
+            self.faults.append(f"{name}_FILE holds no text")
+        else:
+            if not value:
+                self.faults.append(f"{name}_FILE is empty")
+        return value
+
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
         raw = self.environ.get(name, "").strip()
         if not raw:
@@ -129,7 +148,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(
         development=development,
         instance_path=instance_path,
-        database_url=_database_url(read.text("DATABASE_URL"), instance_path),
+        database_url=_database_url(read.secret("DATABASE_URL"), instance_path),
         secret_keys=_secret_keys(read, instance_path, development=development),
         portal_url=portal_url,
         vendor_portal_url=vendor_url,
@@ -137,7 +156,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         mail_port=read.number("MAIL_PORT", smtp_port if development else 587, low=1, high=65535),
         mail_use_tls=read.flag("MAIL_USE_TLS", default=not development),
         mail_username=read.text("MAIL_USERNAME"),
-        mail_password=read.text("MAIL_PASSWORD"),
+        mail_password=read.secret("MAIL_PASSWORD"),
         mail_sender=read.text(
             "MAIL_SENDER", "dispatch@interpreter-dispatch.example" if development else None, needed=True
         )
@@ -145,9 +164,9 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         mail_timeout_seconds=read.number("MAIL_TIMEOUT_SECONDS", 20, low=1, high=60),
         meeting_url=read.url("MEETING_URL", f"{vendor_url}/dev/room" if development else None),
         meeting_jwt_app_id=read.text("MEETING_JWT_APP_ID"),
-        meeting_jwt_secret=read.text("MEETING_JWT_SECRET"),
+        meeting_jwt_secret=read.secret("MEETING_JWT_SECRET"),
         conference_domain=read.text("CONFERENCE_DOMAIN", "conference.interpreter-dispatch.example") or "",
-        conference_mapper_secret=read.text("CONFERENCE_MAPPER_SECRET"),
+        conference_mapper_secret=read.secret("CONFERENCE_MAPPER_SECRET"),
         session_idle_minutes=read.number("SESSION_IDLE_MINUTES", 15, low=1, high=1440),
         session_absolute_hours=read.number("SESSION_ABSOLUTE_HOURS", 12, low=1, high=168),
         dev_mailbox=read.flag("DEV_MAILBOX", default=development),
@@ -247,7 +266,7 @@ def _database_url(url: str | None, instance_path: Path) -> str:
 
 def _secret_keys(read: _Reader, instance_path: Path, *, development: bool) -> tuple[str, ...]:
     """SECRET_KEY, newest first, separated by commas. Development makes one and keeps it in the instance folder."""
-    keys = tuple(key.strip() for key in (read.text("SECRET_KEY") or "").split(",") if key.strip())
+    keys = tuple(key.strip() for key in (read.secret("SECRET_KEY") or "").split(",") if key.strip())
     if keys:
         if any(len(key) < SHORTEST_SECRET for key in keys):
             read.faults.append(

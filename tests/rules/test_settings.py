@@ -1,5 +1,6 @@
 """Settings: every fault at once, no secret shown, defaults only in development."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ PRODUCTION = {
     "MAIL_SENDER": "Dispatch <dispatch@example.org>",
     "MEETING_URL": "https://meet.example",
 }
+
+SECRETS = {
+    "SECRET_KEY": "hush-hush-1" * 4,
+    "DATABASE_URL": "postgresql://d:hush-hush-2@db.example/d",
+    "MAIL_PASSWORD": "hush-hush-3",
+    "MEETING_JWT_SECRET": "hush-hush-4" * 4,
+    "CONFERENCE_MAPPER_SECRET": "hush-hush-5" * 4,
+}
+PAIRS = {"MAIL_USERNAME": "dispatch", "MEETING_JWT_APP_ID": "dispatch"}
 
 
 def faults_of(**environ: str) -> str:
@@ -89,10 +99,7 @@ def test_no_message_and_no_printed_settings_show_a_secret() -> None:
     }
     assert "hush-hush" not in faults_of(MAIL_PORT="x", **secrets)
 
-    sound = {name: value * 4 for name, value in secrets.items() if name != "DATABASE_URL"}
-    sound["DATABASE_URL"] = "postgresql://d:hush-hush-2@db.example/d"
-    pairs = {"MAIL_USERNAME": "dispatch", "MEETING_JWT_APP_ID": "dispatch"}
-    assert "hush-hush" not in repr(from_environ(PRODUCTION | sound | pairs))
+    assert "hush-hush" not in repr(from_environ(PRODUCTION | SECRETS | PAIRS))
 
 
 @pytest.mark.parametrize("name", ["PORTAL_URL", "VENDOR_PORTAL_URL", "MEETING_URL"])
@@ -125,6 +132,39 @@ def test_the_two_portals_have_hosts_of_their_own(tmp_path: Path) -> None:
 def test_keys_are_rotated_newest_first_and_each_must_be_long() -> None:
     assert from_environ(PRODUCTION | {"SECRET_KEY": f"{'n' * 32}, {'o' * 32},"}).secret_keys == ("n" * 32, "o" * 32)
     assert "at least 32 characters" in faults_of(SECRET_KEY=f"{'n' * 32},short")
+
+
+def test_every_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    environ = {name: value for name, value in PRODUCTION.items() if name not in SECRETS}
+    for name, value in SECRETS.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        environ[f"{name}_FILE"] = str(tmp_path / name)
+
+    assert from_environ(environ | PAIRS) == from_environ(PRODUCTION | SECRETS | PAIRS)
+    hidden = {field.name.upper().removesuffix("S") for field in fields(Settings) if not field.repr}
+    assert hidden == set(SECRETS)  # a new one belongs above
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_that_is_set_twice_or_whose_file_gives_none_is_a_fault(tmp_path: Path, name: str) -> None:
+    files = {"good": SECRETS[name].encode(), "empty": b"\n", "binary": b"\xff\xfehush"}
+    for word, content in files.items():
+        (tmp_path / word).write_bytes(content)
+    alone = {name: ""}
+
+    assert f"{name} and {name}_FILE exclude each other" in faults_of(
+        **{name: SECRETS[name], f"{name}_FILE": str(tmp_path / "good")}
+    )
+    for word, fault in (
+        ("missing", "can't be read: No such file or directory"),
+        ("", "can't be read: Is a directory"),
+        ("empty", "is empty"),
+        ("binary", "holds no text"),
+        ("hush\0", "holds no text"),
+    ):
+        message = faults_of(**alone, **{f"{name}_FILE": f"{tmp_path}/{word}"})
+        assert f"{name}_FILE {fault}" in message
+        assert "hush" not in message
 
 
 @pytest.mark.parametrize("name", ["MEETING_JWT_SECRET", "CONFERENCE_MAPPER_SECRET"])
