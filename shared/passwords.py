@@ -17,7 +17,15 @@ _ESTIMATED = 72
 _SAFE = 3
 """The estimator's grade, 0 to 4, from which on about a hundred million tries are needed."""
 _OWN = 5
-"""How much a password has to hold besides its owner's name and address."""
+"""How much a password has to hold besides what is known of its owner and the house."""
+
+HOUSE = (
+    "admin", "administrator", "american", "appointment", "clinic", "clinical", "company", "dispatch", "dispatcher",
+    "doctor", "health", "healthcare", "hospital", "interpreter", "interpreting", "jitsi", "language", "medical",
+    "meeting", "nurse", "patient", "phone", "portal", "provider", "request", "schedule", "scheduler", "sign", "staff",
+    "telehealth", "telemedicine", "translator", "video", "visit",
+)  # fmt: skip
+"""Words that whoever guesses here would try first, as much known as the owner's name."""
 
 _hasher = PasswordHasher()
 
@@ -47,9 +55,10 @@ def password_fault(password: str, *, about: tuple[str, ...]) -> str:
         return f"Use at most {LONGEST} characters."
     if not is_readable(password):
         return "This holds characters that can't be read. Choose others."
-    if _is_owners(password, about):
-        return "This is too close to your name, address or clinic. Choose something else."
-    if zxcvbn(password[:_ESTIMATED], user_inputs=_words(about))["score"] < _SAFE:
+    known = _words((*about, *HOUSE))
+    if _is_known(password, known):
+        return "This is too close to your name, address or clinic, or to words that everybody here uses. Choose others."
+    if zxcvbn(password[:_ESTIMATED], user_inputs=known)["score"] < _SAFE:
         return "This is easy to guess. Add words that don't belong together, or choose another."
     return ""
 
@@ -65,10 +74,10 @@ def _words(about: tuple[str, ...]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-def _is_owners(password: str, about: tuple[str, ...]) -> bool:
-    """Whether hardly anything is left of it without its owner's words."""
+def _is_known(password: str, known: list[str]) -> bool:
+    """Whether hardly anything is left of it without these words."""
     left = password.casefold()
-    for word in _words(about):
+    for word in known:
         left = left.replace(word, " ")
     return left != password.casefold() and sum(character.isalnum() for character in left) < _OWN
 

@@ -1,8 +1,10 @@
 """Passwords: asked anew by mail, set by a link that works once, changed by who knows the old one."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -19,7 +21,7 @@ from shared.actions import (
 from shared.actions import sessions as login_module
 from shared.db import reading
 from shared.models import PasswordLink, User, UserSession
-from shared.passwords import password_matches
+from shared.passwords import HOUSE, password_fault, password_matches
 from shared.queries import password_page, viewer_of
 from shared.states import MailKind, MailState, Role
 from shared.tokens import LinkKind, VerifiedLink
@@ -31,6 +33,7 @@ ADMITTED = Admission(())
 """How often a password may be tried is told by tests/actions/test_throttle.py."""
 
 NEW = "quiet river under stone"
+DECISION = (Path(__file__).parents[2] / "docs" / "decisions" / "12-passwords.md").read_text()
 SCHEDULER = "scheduler@demo.example"
 
 
@@ -198,7 +201,17 @@ def test_a_link_that_never_was_is_dead(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["short", "password1234", "Riverside Clinic 1", "scheduler@demo.example", "aaaaaaaaaaaa", "x" * 201]
+    "password",
+    [
+        "short",
+        "password1234",
+        "Riverside Clinic 1",
+        "scheduler@demo.example",
+        "interpreter dispatch",
+        "Telehealth.Interpreters24",
+        "aaaaaaaaaaaa",
+        "x" * 201,
+    ],
 )
 def test_a_weak_password_is_refused_and_the_link_stays_good(world: World, password: str) -> None:
     ask(world)
@@ -210,6 +223,14 @@ def test_a_weak_password_is_refused_and_the_link_stays_good(world: World, passwo
     assert result.fault
     assert snapshot(world) == before
     assert set_by(world, newest(world)) is PasswordOutcome.SET
+
+
+def test_words_of_the_house_may_stand_in_a_password_and_are_written_down() -> None:
+    assert password_fault("interpreter dispatch", about=()).startswith("This is too close to")
+    assert not password_fault("interpreter dispatch under stone", about=())
+
+    listed = re.findall(r"[a-z]+", DECISION.partition("HOUSE`): ")[2].partition(". ")[0])
+    assert listed == list(HOUSE)
 
 
 def test_changing_a_password_ends_all_other_logins_and_open_links(world_on_either: World) -> None:
