@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.actions._saving import CONFLICT, SaveResult, invalid, lock_as_admin, saved, somebody_was_quicker
-from shared.audit import About, Actor, AuditEvent, record
+from shared.audit import About, Actor, AuditEvent, record, was_just_done
 from shared.choices import find_language
 from shared.db import transaction
 from shared.errors import NotFoundError
@@ -18,9 +18,15 @@ NO_GROUP = "There is no such hunt group at this clinic, or not any more. Go back
 
 
 def add_group(scope: Scope, *, name: str, language_tag: str, now: datetime) -> SaveResult:
-    """Add a group for a language of the clinic, without companies yet: nobody can choose it before it has one."""
+    """Add a group for a language of the clinic, without companies yet: nobody can choose it before it has one.
+
+    A form whose button is pressed twice finds the group that it added.
+    """
     with transaction() as session:
         clinic = lock_as_admin(session, scope)
+        added = _just_added(session, scope, name, language_tag, now)
+        if added is not None:
+            return saved(added.id)
         errors = _name_taken(session, clinic.id, 0, name)
         if find_language(session, clinic.id, language_tag) is None:
             errors["language"] = "Choose the language that the group is for."
@@ -75,6 +81,18 @@ def remove_group(scope: Scope, group_id: int, *, now: datetime) -> None:
         _put_members(session, group.id, ())
         _record(session, AuditEvent.HUNT_GROUP_REMOVED, scope, group, now)
         session.delete(group)
+
+
+def _just_added(session: Session, scope: Scope, name: str, language_tag: str, now: datetime) -> HuntGroup | None:
+    """A group that the same person added just so a moment ago."""
+    group = session.scalar(select(HuntGroup).where(HuntGroup.clinic_id == scope.clinic_id, HuntGroup.name == name))
+    if group is None or group.language_tag != language_tag or read_group(session, group).companies:
+        return None
+    by, about = Actor(user_id=scope.user_id), About("hunt_group", group.id)
+    is_same = was_just_done(
+        session, AuditEvent.HUNT_GROUP_ADDED, clinic_id=scope.clinic_id, by=by, about=about, now=now
+    )
+    return group if is_same else None
 
 
 def _name_taken(session: Session, clinic_id: int, own_id: int, name: str) -> dict[str, str]:

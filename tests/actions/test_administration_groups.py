@@ -1,6 +1,7 @@
 """Hunt groups as an administrator changes them: the order is kept, and what was asked before is not touched."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.states import RequestState, Role
 from tests.actions.changing import asked, book_series, cancel
 from tests.actions.desk import snapshot, state_of
 from tests.actions.groups import new_group, set_members
+from tests.faults.racing import racers
 from tests.world import World
 
 GROUP = "ASL daytime"
@@ -81,6 +83,31 @@ def test_a_new_group_has_no_company_and_nobody_can_choose_it_yet(world_on_either
     assert plan is not None
     assert plan.errors["interpreter"] == "ASL nights: No company of this group can be asked now."
     assert trail(world) == [("hunt_group_added", ["ASL nights"], made.id)]
+
+
+def test_a_button_pressed_twice_adds_one_group_and_the_same_form_later_is_refused(world_on_either: World) -> None:
+    world = world_on_either
+    add = partial(add_group, admin(world), name="ASL nights", language_tag="ase")
+    with racers(world, 2) as group:
+        first, second = group.race([partial(add, now=world.now)] * 2)
+
+    assert first == second
+    assert first.outcome is SaveOutcome.SAVED
+    assert trail(world) == [("hunt_group_added", ["ASL nights"], first.id)]
+    taken = "Another hunt group has this name."
+    with world.jobs.app_context():
+        assert taken in add(now=world.now, language_tag="es").errors["name"]
+        other = Scope(world.clinic.id, world.add_user(Role.ADMIN, "Second"), Role.ADMIN)
+        assert taken in add_group(other, name="ASL nights", language_tag="ase", now=world.now).errors["name"]
+        world.pass_time(minutes=1)
+        assert taken in add(now=world.now).errors["name"]
+
+
+def test_a_group_that_has_companies_already_is_not_taken_for_a_button_pressed_twice(world: World) -> None:
+    set_members(world, new_group(world, "ASL nights"), "Lumen")
+
+    with world.jobs.app_context():
+        assert add_group(admin(world), name="ASL nights", language_tag="ase", now=world.now).errors
 
 
 @pytest.mark.parametrize("ends", ["emptied", "deleted"])

@@ -259,6 +259,16 @@ def test_a_form_that_does_not_say_what_it_opened_with_keeps_its_values_and_says_
     assert values_of(clash, field="phone")["addresses"] == ["dispatch@clearsign.example"]
 
 
+def test_a_button_pressed_twice_leads_to_the_group_that_it_added(world: World) -> None:
+    client = world.login(Role.ADMIN)
+    opened = client.get(f"{GROUPS}/new")
+
+    first, second = (send(client, opened, field="language", name="ASL nights", language="ase") for _twice in range(2))
+
+    assert second.status_code == 303
+    assert second.location == first.location
+
+
 def test_a_group_is_made_filled_ordered_and_asked_in_that_order(world_on_either: World) -> None:
     world = world_on_either
     client = world.login(Role.ADMIN)
