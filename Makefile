@@ -53,7 +53,7 @@ migrate: $(RUNTIME) ## Bring the development database to the newest migration
 # ---- checks
 
 .PHONY: test
-test: $(DEV) $(NODE_DEV) chromium ## Check style, types and imports, then run all tests
+test: $(DEV) $(NODE_DEV) chromium ## Check style, types, imports and known weaknesses, then run all tests
 	$(heading) "Style (ruff)"
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -61,6 +61,8 @@ test: $(DEV) $(NODE_DEV) chromium ## Check style, types and imports, then run al
 	@$(BIN)/mypy
 	$(heading) "Imports (import-linter)"
 	@$(BIN)/lint-imports --no-logo
+	$(heading) "Known weaknesses (bandit)"
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive shared portal vendor_portal wsgi.py
 	$(heading) "Tests (pytest)"
 	@$(BIN)/pytest -n 2
 

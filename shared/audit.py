@@ -47,8 +47,8 @@ class AuditEvent(StrEnum):
     USER_CHANGED = "user_changed"
     USER_DEACTIVATED = "user_deactivated"
     USER_REACTIVATED = "user_reactivated"
-    PASSWORD_ASKED = "password_asked"  # noqa: S105 - an event
-    PASSWORD_SET = "password_set"  # noqa: S105 - an event
+    PASSWORD_ASKED = "password_asked"  # noqa: S105 # nosec B105 # an event
+    PASSWORD_SET = "password_set"  # noqa: S105 # nosec B105 # an event
     TRAIL_EXPORTED = "trail_exported"
 
 

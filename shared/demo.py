@@ -50,7 +50,7 @@ from shared.rules import Scope
 from shared.states import Frequency, MailKind, Role, VisitType
 from shared.tokens import LinkKind, VerifiedLink
 
-PASSWORD = "interpreter-demo"  # noqa: S105 - printed on purpose, and for development alone
+PASSWORD = "interpreter-demo"  # noqa: S105 # nosec B105 # printed on purpose, and for development alone
 LOGINS = (
     ("provider@demo.example", "Provider"),
     ("scheduler@demo.example", "Scheduler"),
@@ -129,7 +129,7 @@ def load_if_empty(*, password: str, now: datetime) -> bool:
 
 def _visits(today: date, now: datetime) -> list[DemoVisit]:
     """Six days back and seven ahead: fewer at weekends, today always, every status on both sides where it can be."""
-    dice = random.Random(7)  # noqa: S311 - the same demo every time
+    dice = random.Random(7)  # noqa: S311 # nosec B311 # the same demo every time
     past = (Story.ACCEPTED, Story.ACCEPTED, Story.ACCEPTED, Story.NONE, Story.EXPIRED, Story.ALL_DECLINED)
     ahead = (
         Story.ACCEPTED,

@@ -108,7 +108,7 @@ class Sender:
         self._sender = sender
         self._timeout_seconds = timeout_seconds
         self._owner = secrets.token_hex(8)
-        self._dice = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._dice = random.Random()  # noqa: S311 # nosec B311 # spreads retries, guards nothing
         self._failures = 0
         self._pause_until: datetime | None = None
 

@@ -91,7 +91,7 @@ class MailKind(StrEnum):
     CLINIC_UNDELIVERABLE = "clinic_undeliverable"
     CLINIC_CONFIRMATION_BOUNCED = "clinic_confirmation_bounced"
     USER_INVITE = "user_invite"
-    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
+    PASSWORD_RESET = "password_reset"  # noqa: S105 # nosec B105 # a kind of mail
 
 
 class MailState(StrEnum):

@@ -25,7 +25,7 @@ class LinkKind(StrEnum):
 
     INVITE = "invite"
     GUEST = "guest"
-    PASSWORD = "password"  # noqa: S105 - a kind of link
+    PASSWORD = "password"  # noqa: S105 # nosec B105 # a kind of link
 
 
 @dataclass(frozen=True, slots=True)
