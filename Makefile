@@ -100,6 +100,10 @@ lock: $(DEV) ## Write the lock files anew from the lists; UPGRADE=1 takes newer 
 	@$(PIP_COMPILE) --output-file=requirements-dev.txt requirements-dev.in
 	@npm install --package-lock-only --loglevel=error
 
+.PHONY: audit
+audit: $(DEV) ## Ask whether the libraries have known faults; "Error 1": yes, "Error 3": nobody could say
+	@$(BIN)/python -m tests.audit
+
 .PHONY: clean
 clean: ## Remove what can be made again; never the instance folder
 	@rm -rf .venv node_modules static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
