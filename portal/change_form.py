@@ -5,11 +5,11 @@ from datetime import date, time
 from typing import Any, ClassVar
 
 from werkzeug.datastructures import MultiDict
-from wtforms import HiddenField, RadioField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import ValidationError
 
-from portal.fields import at_most, clean_text, id_of, plain_text
+from portal.fields import PlainRadioField, at_most, clean_text, id_of, plain_text
 from portal.interpreter_fields import LONGEST_TAG, interpreter_field, language_field, notes_field
 from portal.keyed_form import KeyedForm
 from portal.repeat_fields import FARTHEST_END, WORDS
@@ -33,8 +33,9 @@ class ChangeFields(KeyedForm):
 
     version = HiddenField()
     opened = HiddenField()
-    reach = RadioField(
+    reach = PlainRadioField(
         "For which visits",
+        "Choose for which visits this is.",
         choices=[SelectChoice(reach.value, reach.value) for reach in Reach],
         default=Reach.THIS.value,
     )

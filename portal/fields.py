@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wtforms import DateField, Form, TimeField
+from wtforms import DateField, Form, RadioField, SelectField, SelectMultipleField, TimeField
 from wtforms.validators import Length, ValidationError
 
 from shared.texts import NO_PHONE_NUMBER, UNREADABLE, is_mail_address, is_one_line, is_phone_number, is_readable, tidy
@@ -45,6 +45,33 @@ def phone_number(_form: Form, field: Any) -> None:
 def id_of(text: str) -> int:
     """The id, or another whole number, that a form sent; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+class _Listed:
+    """A choice from a list that stands in the code, with a message that says what to choose. No page sends another."""
+
+    def __init__(self, label: str, message: str, **settings: Any) -> None:
+        super().__init__(label, **settings)  # type: ignore[call-arg]  # the field's own
+        self._message = message
+
+    def pre_validate(self, form: Any) -> None:
+        """One of the list."""
+        try:
+            super().pre_validate(form)  # type: ignore[misc]  # the field's own
+        except ValidationError:
+            raise ValidationError(self._message) from None
+
+
+class PlainSelectField(_Listed, SelectField):
+    """One of a list that unfolds."""
+
+
+class PlainRadioField(_Listed, RadioField):
+    """One of a few that all show."""
+
+
+class PlainSelectMultipleField(_Listed, SelectMultipleField):
+    """Any of a list."""
 
 
 class PlainDateField(DateField):

@@ -4,12 +4,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField
+from wtforms import IntegerField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput
 
-from portal.fields import PlainDateField
+from portal.fields import PlainDateField, PlainRadioField, PlainSelectField, PlainSelectMultipleField
 from shared.repeat import MOST_VISITS, Repeat
 from shared.states import Frequency
 from shared.times import DAYS
@@ -40,18 +40,21 @@ class PlainIntegerField(IntegerField):
 class RepeatFields(FlaskForm):
     """How often, on which days, until when. Empty ``repeat``: the visit does not repeat, and the rest is not read."""
 
-    repeat = SelectField(
+    repeat = PlainSelectField(
         "Repeat",
+        "Choose from the list how the visit repeats.",
         choices=[SelectChoice(value, word) for value, word in WORDS.items()],
         default="",
     )
-    weekdays = SelectMultipleField(
+    weekdays = PlainSelectMultipleField(
         "On",
+        "Choose days of the week.",
         choices=[SelectChoice(str(number), day) for number, day in enumerate(DAYS)],
         option_widget=CheckboxInput(),
     )
-    ends = RadioField(
+    ends = PlainRadioField(
         "Ends",
+        "Choose how the series ends.",
         choices=[SelectChoice("count", "After a number of visits"), SelectChoice("until", "On a date")],
         default="count",
         validators=[Optional()],

@@ -10,7 +10,16 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, ValidationError
 
 from portal.drafts import author_token
-from portal.fields import PlainDateField, PlainTimeField, at_most, clean_text, id_of, one_line, plain_text
+from portal.fields import (
+    PlainDateField,
+    PlainSelectField,
+    PlainTimeField,
+    at_most,
+    clean_text,
+    id_of,
+    one_line,
+    plain_text,
+)
 from portal.interpreter_fields import LONGEST_TAG, interpreter_field, language_field, notes_field
 from portal.keyed_form import KeyedForm
 from portal.repeat_fields import RepeatFields
@@ -41,9 +50,15 @@ class VisitForm(KeyedForm, RepeatFields):
     start_time = PlainTimeField(
         "Start time", format=["%H:%M", "%H:%M:%S"], validators=[InputRequired("Choose a start time.")]
     )
-    duration = SelectField("Duration", choices=[SelectChoice(str(n), times.duration_text(n)) for n in DURATIONS])
-    visit_type = SelectField(
-        "Visit type", choices=[SelectChoice(kind.value, word) for kind, word in VISIT_TYPES.items()]
+    duration = PlainSelectField(
+        "Duration",
+        "Choose a duration from the list.",
+        choices=[SelectChoice(str(n), times.duration_text(n)) for n in DURATIONS],
+    )
+    visit_type = PlainSelectField(
+        "Visit type",
+        "Choose a visit type from the list.",
+        choices=[SelectChoice(kind.value, word) for kind, word in VISIT_TYPES.items()],
     )
     reason = StringField("Reason", filters=[clean_text], validators=[at_most(200), plain_text, one_line])
     language = language_field()

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, EmailField, SelectField, StringField
+from wtforms import BooleanField, EmailField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.access import viewer
 from portal.admin.saving import RecordForm, ZoneField, name_field, open_with, phone_field, sides
-from portal.fields import clean_text, mail_address, plain_text
+from portal.fields import PlainSelectField, clean_text, mail_address, plain_text
 from shared.actions import SaveOutcome, change_settings
 from shared.queries import SettingsPage, settings_page
 from shared.records import ClinicRecord
@@ -42,7 +42,11 @@ class SettingsForm(RecordForm):
     duration = StringField(
         "Invite duration", filters=[clean_text], validators=[InputRequired("Write how long companies may answer.")]
     )
-    unit = SelectField("Unit of the invite duration", choices=[SelectChoice(unit, unit) for unit in SECONDS])
+    unit = PlainSelectField(
+        "Unit of the invite duration",
+        "Choose minutes, hours or days.",
+        choices=[SelectChoice(unit, unit) for unit in SECONDS],
+    )
     time_zone = ZoneField("Time zone")
 
     def validate_duration(self, field: Any) -> None:

@@ -26,8 +26,8 @@ HERE += [
     ("language", "es", "Clearsign does not interpret Spanish. Choose another."),
     ("reach", "following", "This visit does not repeat. Choose “This visit”."),
     ("reach", "all", "This visit does not repeat. Choose “This visit”."),
-    ("reach", "always", "Not a valid choice."),
-    ("reach", "\0", "Not a valid choice."),
+    ("reach", "always", "Choose for which visits this is."),
+    ("reach", "\0", "Choose for which visits this is."),
 ]
 
 AT = {"Clearsign does not": "interpreter"}
@@ -116,10 +116,10 @@ def test_a_version_that_is_none_is_another_version(desk: Desk, version: str) -> 
         ({"repeat_count": ""}, "repeat_count", "Write how many visits there are in all, at most 52."),
         ({"repeat_count": "53"}, "repeat_count", "Write how many visits there are in all, at most 52."),
         ({"repeat_count": "six"}, "repeat_count", "Write a whole number, for example 6."),
-        ({"repeat": "yearly"}, "repeat", "Not a valid choice."),
+        ({"repeat": "yearly"}, "repeat", "Choose from the list how the visit repeats."),
         ({"ends": "until", "repeat_until": ""}, "repeat_until", "Choose the last date."),
         ({"ends": "until", "repeat_until": "2026-11-30"}, "repeat", "The last date is before the first one."),
-        ({"weekdays": ["9"]}, "weekdays", "'9' is not a valid choice for this field."),
+        ({"weekdays": ["9"]}, "weekdays", "Choose days of the week."),
         ({"date": "2026-12-02"}, "date", "The date can be changed for one visit only. Choose “This visit”."),
     ],
     ids=lambda value: repr(value)[:40],
