@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from portal.access import DRAFTS
@@ -14,6 +15,7 @@ from portal.login_form import LoginForm
 from portal.restored import restored_page
 from portal.slowed import in_a_while, slow_down
 from shared.actions import Login, Slowed, admit_login, log_in, log_out
+from shared.errors import DomainError
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, form_notice, holds_form, page, request_now, services
 
@@ -55,7 +57,7 @@ def prepare(app: Flask) -> None:
         if holds_form():
             return form_notice(400, "You have logged in again since this page was opened", STILL_HERE)
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
-            return restored_page(current_user.viewer, Draft(request.path, request.form), status=400)
+            return _sent_form_again()
         if request.endpoint == "auth.submit_login":
             return _login_again()
         return error_page(
@@ -118,6 +120,17 @@ def _try(form: LoginForm) -> Login | Slowed | None:
         return admission
     password, before = form.password.data or "", session.get("_user_id")
     return log_in(email=email, password=password, admission=admission, replaces=before, now=now)
+
+
+def _sent_form_again() -> Response:
+    """The form as it was sent, on its page; or what stands against that by now, such as a record that is gone.
+
+    Flask answers no error that rises while it answers another, so that one is answered here.
+    """
+    try:
+        return restored_page(current_user.viewer, Draft(request.path, request.form), status=400)
+    except (DomainError, HTTPException) as error:
+        return current_app.make_response(current_app.handle_user_exception(error))
 
 
 def _login_again() -> Response:

@@ -102,6 +102,18 @@ def test_a_form_whose_record_is_gone_by_then_says_so(world: World) -> None:
     assert log_in(client, login, role=Role.ADMIN).status_code == 404
 
 
+def test_a_form_opened_under_an_earlier_login_says_so_when_its_record_is_gone(world: World) -> None:
+    path = f"/admin/groups/{world.clinic.groups['ASL daytime']}"
+    client = world.login(Role.ADMIN)
+    values = values_of(client.get(path), field="name")
+    assert client.post(f"{path}/remove", data={"csrf_token": csrf_of(client.get(path))}).status_code == 303
+
+    answer = client.post(path, data=values | {"csrf_token": ["of an earlier login"]})
+
+    assert answer.status_code == 404
+    assert "There is no such hunt group at this clinic, or somebody has deleted it." in words(answer)
+
+
 @pytest.mark.parametrize("role", [Role.SCHEDULER, Role.STAFF, Role.PROVIDER])
 def test_nobody_else_gets_the_form(world: World, role: Role) -> None:
     client = world.login(Role.ADMIN)
