@@ -76,6 +76,10 @@ class UserRecord:
 LAST_ADMIN = "Nobody else can log in as an administrator. Make somebody else an administrator first."
 
 NO_LANGUAGE = "This is no language of the clinic, or not any more. Go back to the list of languages."
+NOT_IN_LIST = (
+    "One of the companies is not on the list of those that interpret the language (any more). "
+    "Look at the companies again."
+)
 KEEPS_ADDRESS = "The address of somebody who has a password stays as it is."
 
 Record = ClinicRecord | LanguageRecord | CompanyRecord | GroupRecord | UserRecord

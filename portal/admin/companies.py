@@ -1,5 +1,6 @@
 """The clinic's companies: their records, addresses and accreditation."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request, url_for
@@ -8,7 +9,16 @@ from wtforms import BooleanField, SelectMultipleField, TextAreaField
 from wtforms.validators import DataRequired, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import RecordForm, ZoneField, add_errors, name_field, open_with, phone_field, sides
+from portal.admin.saving import (
+    RecordForm,
+    ZoneField,
+    add_errors,
+    name_field,
+    open_with,
+    opened_with,
+    phone_field,
+    sides,
+)
 from portal.fields import clean_text, plain_text
 from shared.actions import SaveOutcome, accredit_company, add_company, change_company
 from shared.queries import CompanyPage, clinic_languages, company_list, company_page
@@ -22,7 +32,9 @@ MOST_ADDRESSES = 10
 
 
 class CompanyForm(RecordForm):
-    """A company. ``works_again`` are addresses that came back and are to be tried anew."""
+    """A company. ``works_again`` are addresses that came back and are to be tried anew, ``stored`` those it has."""
+
+    stored: tuple[str, ...] = ()
 
     name = name_field("Name", "Write the company's name.")
     phone = phone_field("Phone", "Write the number that the clinic calls.")
@@ -49,10 +61,22 @@ class CompanyForm(RecordForm):
         if len(found) > MOST_ADDRESSES:
             raise ValidationError(f"At most {MOST_ADDRESSES} addresses.")
 
+    def validate_works_again(self, field: Any) -> None:
+        """Addresses of the company's, as it was when the form opened, as it is, or as it is to be."""
+        opened: Iterable[str] = (opened_with(self) or {}).get("addresses", ())
+        known = {email.casefold() for email in (*opened, *self.stored, *self.address_lines)}
+        if not {email.casefold() for email in field.data or ()} <= known:
+            raise ValidationError("One of these is no address of the company. Look at the addresses again.")
+
     def validate_languages(self, field: Any) -> None:
         """Without a language nobody could choose the company. Which ones the clinic has, the database knows."""
         if not field.data:
             raise ValidationError("Choose at least one language that the company interprets.")
+
+    def offer(self, record: CompanyRecord) -> None:
+        """Let the form keep what the company has, should no list have it."""
+        self.time_zone.offer(record.time_zone)
+        self.stored = record.addresses
 
     @property
     def address_lines(self) -> tuple[str, ...]:
@@ -114,7 +138,7 @@ def show(company_id: int) -> Response:
 def save(company_id: int) -> Response:
     """Save a company; what somebody else saved meanwhile is shown first."""
     form, shown = CompanyForm(), _shown(company_id)
-    form.time_zone.offer(shown.record.time_zone)
+    form.offer(shown.record)
     if not form.validate():
         return _page(form, shown, status=422)
     again, stamp = tuple(form.works_again.data or ()), form.stamp.data or ""

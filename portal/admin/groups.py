@@ -14,7 +14,7 @@ from portal.fields import id_of
 from shared.actions import SaveOutcome, add_group, change_group, remove_group
 from shared.errors import NotFoundError
 from shared.queries import GroupPage, clinic_languages, group_list, group_page
-from shared.records import GroupRecord
+from shared.records import NOT_IN_LIST, GroupRecord
 from shared.web import page, request_now
 
 bp = Blueprint("groups", __name__, url_prefix="/admin/groups")
@@ -96,8 +96,7 @@ def save(group_id: int) -> Response:
     """Move, add or remove a company on the form; or save it, when no such button was pressed."""
     form, shown, pressed = GroupForm(), _shown(group_id), request.form.get("do", "save")
     if pressed != "save":
-        form.companies.data = [str(number) for number in arranged(form.ids, pressed, id_of(form.more.data or ""))]
-        return _page(form, shown, news=_news(form, shown, pressed))
+        return _moved(form, shown, pressed)
     if not form.validate():
         return _page(form, shown, status=422)
     result = change_group(viewer().scope, group_id, form.record, stamp=form.stamp.data or "", now=request_now())
@@ -164,16 +163,19 @@ def _page(form: GroupForm, shown: GroupPage, *, status: int = 200, **more: Any) 
     )
 
 
-def _news(form: GroupForm, shown: GroupPage, pressed: str) -> str:
-    """What a button did, for those who can't see the list change."""
+def _moved(form: GroupForm, shown: GroupPage, pressed: str) -> Response:
+    """The form after a button of its list, and what that did, for those who can't see the list change."""
     what, _, number = pressed.partition(":")
     wanted = form.more.data if what == "add" else number
     company = next(iter(shown.members([id_of(wanted or "")])), None)
     if company is None:
-        return ""
+        form.companies.errors = [NOT_IN_LIST]
+        return _page(form, shown, status=422)
+    form.companies.data = [str(company_id) for company_id in arranged(form.ids, pressed, company.id)]
     if company.id not in form.ids:
-        return f"{company.name} is out of the group. Not saved yet."
-    return f"{company.name} is number {form.ids.index(company.id) + 1} of {len(form.ids)}. Not saved yet."
+        return _page(form, shown, news=f"{company.name} is out of the group. Not saved yet.")
+    place = f"{form.ids.index(company.id) + 1} of {len(form.ids)}"
+    return _page(form, shown, news=f"{company.name} is number {place}. Not saved yet.")
 
 
 def _say(shown: GroupPage, name: str, value: Any) -> str:

@@ -126,13 +126,18 @@ def open_with(form: FormOfRecord, stored: Record) -> FormOfRecord:
     return form
 
 
+def opened_with(form: RecordForm) -> Values | None:
+    """The record that the form opened with; None if it does not say so, or is somebody else's."""
+    return sealed_values(form.opened.data, _whose(form))
+
+
 def sides(form: RecordForm, stored: Record, say: Callable[[str, Any], str]) -> tuple[Sides, ...]:
     """What was changed in the form and what somebody else saved meanwhile, field by field.
 
     From here on the form is as if it had opened now, with what was changed in it on top. One that does not say what it
     opened with keeps all its values.
     """
-    now, typed, before = _values(stored), _values(form.record), sealed_values(form.opened.data, _whose(form))
+    now, typed, before = _values(stored), _values(form.record), opened_with(form)
     mine = {name for name in now if typed[name] != (now if before is None else before)[name]}
     theirs = set() if before is None else {name for name in now if now[name] != before[name]}
     found = tuple(

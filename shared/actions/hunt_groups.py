@@ -11,7 +11,7 @@ from shared.choices import find_language
 from shared.db import transaction
 from shared.errors import NotFoundError
 from shared.models import HuntGroup, HuntGroupMember
-from shared.records import GroupRecord, changed_fields, find_group, interpreters_of, read_group
+from shared.records import NOT_IN_LIST, GroupRecord, changed_fields, find_group, interpreters_of, read_group
 from shared.rules import Scope
 
 NO_GROUP = "There is no such hunt group at this clinic, or not any more. Go back to the list of hunt groups."
@@ -56,10 +56,7 @@ def change_group(scope: Scope, group_id: int, wanted: GroupRecord, *, stamp: str
         errors = _name_taken(session, clinic.id, group.id, wanted.name)
         able = {company.id for company in interpreters_of(session, clinic.id, group.language_tag)}
         if not set(wanted.companies) <= able:
-            errors["companies"] = (
-                "One of the companies is not on the list of those that interpret the language (any more). "
-                "Look at the companies again."
-            )
+            errors["companies"] = NOT_IN_LIST
         if errors:
             return invalid(errors)
         changed = changed_fields(stored, wanted)
