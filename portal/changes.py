@@ -13,6 +13,7 @@ from shared.actions import change_visit
 from shared.changes import ChangeKind
 from shared.errors import UnchangeableError
 from shared.queries import change_form, change_interpreters, plan_of_change
+from shared.states import Reach
 from shared.web import is_fragment, page, request_now
 
 bp = Blueprint("changes", __name__, url_prefix="/visits/<id:visit_id>")
@@ -78,6 +79,8 @@ def confirm_cancel(visit_id: int) -> Response:
     if request.form.get("do") == "back" or "to" in request.form:
         form.reach.data = request.form.get("to", form.reach.data)
         opened = change_form(viewer().scope, visit_id, ChangeKind.CANCEL, now=request_now())
+        if form.reach.data not in set(Reach):
+            return cancel_again(viewer(), opened, form, status=422, notice=OUTDATED)
         return cancel_again(viewer(), opened, form)
     is_right = form.validate()
     signed = read_promise(viewer(), request.form.get("promise", "")) if is_right else None

@@ -222,6 +222,18 @@ def test_a_reach_that_a_visit_does_not_have_is_this_visit(world: World) -> None:
         assert "Cancel visit?" in words(client.get(path))
 
 
+def test_a_button_for_a_reach_that_there_is_not_cancels_nothing_and_says_so(world: World) -> None:
+    visit = world.book(repeat=WEEKLY_6)
+    client = world.login()
+
+    answer = confirm(client, open_change(client, visit, "cancel"), to="always", reason="Clinic is closed.")
+
+    assert answer.status_code == 422
+    assert "This page was out of date. Look at it again." in words(answer)
+    assert held(answer, "reach") == "this"
+    assert held(answer, "reason") == "Clinic is closed."
+
+
 def test_past_visits_of_a_series_stay_as_they_were(world: World) -> None:
     first = accepted(world, repeat=WEEKLY_6)
     world.pass_time(days=9)
