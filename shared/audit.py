@@ -50,6 +50,12 @@ class AuditEvent(StrEnum):
     PASSWORD_ASKED = "password_asked"  # noqa: S105 # nosec B105 # an event
     PASSWORD_SET = "password_set"  # noqa: S105 # nosec B105 # an event
     TRAIL_EXPORTED = "trail_exported"
+    PATIENT_REMOVED = "patient_removed"
+    NOTES_REMOVED = "notes_removed"
+    CONTACTS_REMOVED = "contacts_removed"
+    PATIENT_EXPORTED = "patient_exported"
+    PATIENT_ERASED = "patient_erased"
+    NOTES_ERASED = "notes_erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from sqlalchemy import text as text_of
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
-SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON")
-"""FULL because people are told "accepted": an answer must survive a power cut."""
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
+"""FULL because people are told "accepted": an answer must survive a power cut. What is removed is overwritten."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -126,6 +126,20 @@ def sqlite_file(engine: Engine) -> Path | None:
     """The file of a SQLite database, whether it exists yet or not; None on PostgreSQL."""
     name = engine.url.database
     return Path(name) if engine.dialect.name == "sqlite" and name else None
+
+
+def empty_log(engine: Engine) -> None:
+    """Bring what SQLite has written into the database's file and empty the log beside it, where text that was removed
+    stands until it is written over. Waits for nobody: while somebody reads or writes, it is left for the next time."""
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA busy_timeout=0")
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.cursor().execute("PRAGMA busy_timeout=5000")
+        connection.close()
 
 
 def prepare_engine(engine: Engine) -> None:

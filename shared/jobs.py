@@ -8,21 +8,35 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import FrameType
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask
 
 from shared import clock
-from shared.actions import expire_request, mark_job_completed, mark_job_started
+from shared.actions import (
+    expire_request,
+    mark_job_completed,
+    mark_job_started,
+    remove_old_contacts,
+    remove_old_logins,
+    remove_old_notes,
+    remove_old_patients,
+)
+from shared.db import db, empty_log
 from shared.mails import MailRenderer
-from shared.queries import due_request_ids
+from shared.queries import clinic_ids, due_request_ids
 from shared.sender import Sender
-from shared.web import Services
+from shared.web import Services, services
 
 log = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 500
+REMOVAL_SHARE = 100
+"""Rows that one transaction of a removal empties: others wait for it no longer than for a large visit."""
+REMOVAL_SHARES = 10
+"""Shares of a kind in one cycle; the rest waits for the next."""
 HEARTBEAT_EVERY = timedelta(seconds=10)
 
 
@@ -41,6 +55,7 @@ def job_list(sender: Sender) -> tuple[Job, ...]:
     return (
         Job("send_mail", 1, lambda: sender.send_due(clock.utc_now), lambda: sender.waits),
         Job("expire_requests", 2, expire_due_requests),
+        Job("remove_old_data", 60, remove_old_data),
     )
 
 
@@ -49,6 +64,23 @@ def expire_due_requests() -> None:
     now = clock.utc_now()
     for request_id in due_request_ids(limit=SWEEP_LIMIT, now=now):
         expire_request(request_id, now=now)
+
+
+def remove_old_data() -> None:
+    """Remove what names people and has been kept long enough, a share after the other."""
+    now, settings = clock.utc_now(), services().settings
+    for clinic_id in clinic_ids():
+        for remove in (remove_old_patients, remove_old_notes, remove_old_contacts):
+            _in_shares(partial(remove, clinic_id, limit=REMOVAL_SHARE, now=now))
+    keep, longest = timedelta(days=settings.keep_logins_days), timedelta(hours=settings.session_absolute_hours)
+    _in_shares(partial(remove_old_logins, keep=keep, longest_login=longest, limit=REMOVAL_SHARE, now=now))
+    empty_log(db.engine)
+
+
+def _in_shares(remove: Callable[[], int]) -> None:
+    for _share in range(REMOVAL_SHARES):
+        if remove() < REMOVAL_SHARE:
+            return
 
 
 def sender_for(app: Flask) -> Sender:

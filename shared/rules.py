@@ -27,6 +27,9 @@ INVITATION_HOLDS = timedelta(hours=72)
 RESET_HOLDS = timedelta(hours=1)
 PASSWORD_MAILS_PER_HOUR = 3
 """To one person: nobody's mailbox is flooded by asking again and again."""
+KEEP_SHORTEST_DAYS = 30
+"""What names people is needed for some weeks after a visit: for questions, bills and complaints."""
+KEEP_LONGEST_DAYS = 3650
 
 WITHDRAWN_STATES = frozenset({RequestState.WITHDRAWN, RequestState.CANCELLED, RequestState.HANDED_BACK})
 CLOSED_STATES = frozenset({RequestState.ALL_DECLINED, RequestState.EXPIRED, RequestState.UNDELIVERABLE})

@@ -52,6 +52,7 @@ class Settings:
     conference_mapper_secret: str | None = field(repr=False)
     session_idle_minutes: int
     session_absolute_hours: int
+    keep_logins_days: int
     dev_mailbox: bool
     secure_cookies: bool
 
@@ -169,6 +170,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         conference_mapper_secret=read.secret("CONFERENCE_MAPPER_SECRET"),
         session_idle_minutes=read.number("SESSION_IDLE_MINUTES", 15, low=1, high=1440),
         session_absolute_hours=read.number("SESSION_ABSOLUTE_HOURS", 12, low=1, high=168),
+        keep_logins_days=read.number("KEEP_LOGINS_DAYS", 90, low=1, high=3650),
         dev_mailbox=read.flag("DEV_MAILBOX", default=development),
         secure_cookies=read.flag("SECURE_COOKIES", default=not development),
     )

@@ -37,6 +37,7 @@ from shared.actions.passwords import (
     set_password_by_link,
 )
 from shared.actions.requests import expire_request
+from shared.actions.retention import remove_old_contacts, remove_old_logins, remove_old_notes, remove_old_patients
 from shared.actions.sessions import Login, log_in, log_out, touch_session
 from shared.actions.trail import note_trail_export
 from shared.actions.tries import Admission, Slowed, Visitor, admit_link_request, admit_login, admit_password
@@ -109,6 +110,10 @@ __all__ = [
     "reactivate_user",
     "remove_group",
     "remove_language",
+    "remove_old_contacts",
+    "remove_old_logins",
+    "remove_old_notes",
+    "remove_old_patients",
     "send_password_link",
     "set_password_by_link",
     "touch_session",

@@ -80,6 +80,8 @@ def give_decline_reason(link: VerifiedLink, *, reason: str, now: datetime) -> bo
         session.refresh(invite)
         if address.is_removed or invite.answer is not Answer.DECLINED or invite.decline_reason:
             return False
+        if request.notes_removed_at is not None:  # it would stay for ever
+            return False
         invite.decline_reason = reason
         record(
             session,
@@ -101,8 +103,8 @@ def note_opening(link: VerifiedLink, *, now: datetime) -> None:
     """
     with transaction() as session:
         invite, address = invite_of_link(session, link.public_id)
-        lock_request(session, invite.request_id)
-        if session.get(InviteOpening, address.id) is None:
+        request = lock_request(session, invite.request_id)
+        if request.contacts_removed_at is None and session.get(InviteOpening, address.id) is None:
             session.add(InviteOpening(invite_address_id=address.id, opened_at=now))
 
 

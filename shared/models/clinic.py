@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Base, Pk, choice, text
@@ -10,7 +11,11 @@ from shared.states import Role
 
 
 class Clinic(Base):
-    """A clinic: owns everything else. ``next_appointment_number`` is taken under the row's lock."""
+    """A clinic: owns everything else. ``next_appointment_number`` is taken under the row's lock.
+
+    ``keep_patients_days`` and ``keep_contacts_days``: how long after a visit what names its patient, and what names the
+    interpreter's side, is kept.
+    """
 
     __tablename__ = "clinic"
 
@@ -24,6 +29,8 @@ class Clinic(Base):
     dial_in_number: Mapped[str] = mapped_column(text(40))
     next_appointment_number: Mapped[int] = mapped_column(default=10001)
     created_at: Mapped[datetime]
+    keep_patients_days: Mapped[int] = mapped_column(default=365, server_default=sql("365"))
+    keep_contacts_days: Mapped[int] = mapped_column(default=730, server_default=sql("730"))
 
     @property
     def invite_duration(self) -> timedelta:
@@ -77,7 +84,7 @@ class UserSession(Base):
     """One login. The browser holds the token, this row its hash; without the row the token opens nothing."""
 
     __tablename__ = "user_session"
-    __table_args__ = (UniqueConstraint("token_hash"),)
+    __table_args__ = (UniqueConstraint("token_hash"), Index(None, "created_at"))
 
     id: Mapped[Pk]
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)

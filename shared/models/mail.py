@@ -33,6 +33,12 @@ class Mail(Base):
         Index(None, "request_id"),
         Index(None, "invite_id"),
         Index(None, "invite_address_id"),
+        Index(
+            "ix_mail_password_link_id",
+            "password_link_id",
+            sqlite_where=sql("password_link_id IS NOT NULL"),
+            postgresql_where=sql("password_link_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Pk]

@@ -15,10 +15,25 @@ class Request(Base):
 
     The offer is kept here because a visit may change later, and a mail about the old date must still name it.
     ``picks`` are the companies and groups ticked on the form (None: the request is older than this column).
+    ``notes_removed_at``: when the notes and the reasons for declining were removed, which may speak of the patient;
+    ``contacts_removed_at``: when the names of those who answered and the addresses that were written to were.
     """
 
     __tablename__ = "request"
-    __table_args__ = (Index(None, "state", "deadline"), Index(None, "clinic_id", "state", "deadline"))
+    __table_args__ = (
+        Index(None, "state", "deadline"),
+        Index(None, "clinic_id", "state", "deadline"),
+        *(
+            Index(
+                f"ix_request_{kept}_kept",
+                "clinic_id",
+                "created_at",
+                sqlite_where=sql(f"{kept}_removed_at IS NULL"),
+                postgresql_where=sql(f"{kept}_removed_at IS NULL"),
+            )
+            for kept in ("notes", "contacts")
+        ),
+    )
 
     id: Mapped[Pk]
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))
@@ -33,6 +48,8 @@ class Request(Base):
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     picks: Mapped[list[str] | None] = mapped_column(JSON)
+    notes_removed_at: Mapped[datetime | None]
+    contacts_removed_at: Mapped[datetime | None]
 
 
 class RequestVisit(Base):

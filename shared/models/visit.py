@@ -54,7 +54,8 @@ class Visit(Base):
 
     ``version`` rises with every change of the row. ``ends_at`` is stored so that both ends can be searched.
     ``occurs_on`` is the date that the series' rule gave it, wherever it was moved since. ``patient_search`` is the
-    patient's name as search compares it; it follows ``patient_name`` by itself.
+    patient's name as search compares it; it follows ``patient_name`` by itself. ``patient_removed_at``: when what names
+    the patient was removed.
     """
 
     __tablename__ = "visit"
@@ -64,6 +65,13 @@ class Visit(Base):
         Index(None, "provider_id", "starts_at"),
         Index(None, "appointment_id"),
         Index(None, "request_id"),
+        Index(
+            "ix_visit_patient_kept",
+            "clinic_id",
+            "ends_at",
+            sqlite_where=sql("patient_removed_at IS NULL"),
+            postgresql_where=sql("patient_removed_at IS NULL"),
+        ),
     )
 
     id: Mapped[Pk]
@@ -88,6 +96,7 @@ class Visit(Base):
     cancelled_at: Mapped[datetime | None]
     cancel_reason: Mapped[str | None] = mapped_column(text(300))
     patient_search: Mapped[str] = mapped_column(text(240), server_default=sql("''"))
+    patient_removed_at: Mapped[datetime | None]
 
     @validates("patient_name")
     def _follow_patient_name(self, _key: str, name: str) -> str:
@@ -97,9 +106,11 @@ class Visit(Base):
 
 
 class Confirmation(Base):
-    """A preview that was confirmed. Its key works once; ``digest`` tells the same content from another."""
+    """A preview that was confirmed. Its key works once; ``digest`` tells the same content from another, and is empty
+    once the patient was removed."""
 
     __tablename__ = "confirmation"
+    __table_args__ = (Index(None, "visit_id"),)
 
     key: Mapped[str] = mapped_column(text(40), primary_key=True)
     clinic_id: Mapped[int] = mapped_column(ForeignKey("clinic.id"))

@@ -45,7 +45,7 @@ from shared.queries.forms import (
 from shared.queries.handover import HandedVisit, Handover, handover, left_unasked
 from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, installed_clinics
 from shared.queries.invites import InvitePage, invite_page
-from shared.queries.jobs import due_request_ids, mail_is_due
+from shared.queries.jobs import clinic_ids, due_request_ids, mail_is_due
 from shared.queries.letters import DueLetter, letter_of
 from shared.queries.meetings import ClosedLobby, Lobby, Meeting, conference_of_pin, lobby, visit_meeting
 from shared.queries.schedule import (
@@ -107,6 +107,7 @@ __all__ = [
     "cancellation",
     "change_form",
     "change_interpreters",
+    "clinic_ids",
     "clinic_languages",
     "company_list",
     "company_page",

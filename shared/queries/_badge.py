@@ -69,7 +69,7 @@ def _line(kind: BadgeKind, facts: BadgeFacts, now: datetime) -> str:
     if kind in {BadgeKind.NONE, BadgeKind.CANCELLED} or facts.deadline is None:
         return ""
     if kind is BadgeKind.ACCEPTED:
-        return f"{facts.language} · {facts.company_name}, {facts.responder}"
+        return f"{facts.language} · {', '.join(filter(None, (facts.company_name, facts.responder)))}"
     if kind is BadgeKind.PENDING:
         answers = f"{facts.declined} of {facts.asked} declined" if facts.declined else f"{facts.asked} asked"
         if not facts.any_sent:

@@ -167,6 +167,10 @@ FIELD_WORDS = {
     "contact_email": "contact mail",
     "dial_in_number": "dial-in number",
     "pin": "PIN",
+    "cancel_reason": "reason for cancelling",
+    "decline_reason": "reasons for declining",
+    "keep_patients_days": "how long patients are kept",
+    "keep_contacts_days": "how long contacts are kept",
 }
 """Stored names of fields, where they are not words already."""
 
@@ -233,6 +237,12 @@ _WORDS: dict[str, str] = {
     AuditEvent.PASSWORD_ASKED: "A password link was asked for {about}",
     AuditEvent.PASSWORD_SET: "{about} set a password",
     AuditEvent.TRAIL_EXPORTED: "{who} downloaded the {trail}",
+    AuditEvent.PATIENT_REMOVED: "{who} removed {fields}, kept as long as the settings say",
+    AuditEvent.NOTES_REMOVED: "{who} removed {fields}, kept as long as the settings say",
+    AuditEvent.CONTACTS_REMOVED: "{who} removed who answered and where mails went, kept as long as the settings say",
+    AuditEvent.PATIENT_EXPORTED: "{who} downloaded what is held about the patient",
+    AuditEvent.PATIENT_ERASED: "{who} erased {fields}",
+    AuditEvent.NOTES_ERASED: "{who} erased {fields}",
 }
 
 
@@ -244,9 +254,9 @@ def sentence_of(line: TrailFacts) -> str:
         who=line.who,
         company=line.company,
         company_or_one=line.company or "a company",
-        responder=line.responder,
+        responder=line.responder or "name removed since",
         fields=field_words(line.fields) or "the visit",
-        mail=f"{kind} to {line.recipient}",
+        mail=f"{kind} to {line.recipient or 'an address removed since'}",
         about=line.about,
         trail="history of the visit" if line.of_visit else "audit trail",
     )

@@ -30,7 +30,8 @@ from shared.states import Answer, BadgeKind, MailKind, MailState, RequestState, 
 
 @dataclass(frozen=True, slots=True)
 class AddressStanding:
-    """One dispatch address: what became of its invite mail, and when; when its link was first opened (a hint)."""
+    """One dispatch address (empty once it was removed): what became of its invite mail, and when; when its link was
+    first opened (a hint)."""
 
     email: str
     state: MailState
@@ -92,6 +93,7 @@ class VisitDetails:
     opens_at: datetime
     cancelled_at: datetime | None
     cancel_reason: str
+    patient_removed_at: datetime | None
     changeable: bool
     cancellable: bool
     request: RequestStanding | None
@@ -122,6 +124,7 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             opens_at=visit.starts_at - JOIN_OPENS,
             cancelled_at=visit.cancelled_at,
             cancel_reason=visit.cancel_reason or "",
+            patient_removed_at=visit.patient_removed_at,
             changeable=visit.status is VisitStatus.SCHEDULED and now < visit.starts_at,
             cancellable=visit.status is VisitStatus.SCHEDULED and now < visit.ends_at,
             request=_request(session, request, now) if request else None,
@@ -162,18 +165,18 @@ def _request(session: Session, request: Request, now: datetime) -> RequestStandi
         deadline=request.deadline,
         open=can_answer(request.state, request.deadline, now=now),
         state=request.state,
-        companies=tuple(_company(group) for group in by_invite.values()),
+        companies=tuple(_company(group, request) for group in by_invite.values()),
     )
 
 
-def _company(rows: list[Any]) -> CompanyStanding:
+def _company(rows: list[Any], request: Request) -> CompanyStanding:
     invite, company = rows[0].Invite, rows[0].Company
     return CompanyStanding(
         name=company.name,
         phone=company.phone,
         addresses=tuple(
             AddressStanding(
-                email=row.InviteAddress.email,
+                email="" if request.contacts_removed_at else row.InviteAddress.email,
                 state=row.Mail.state,
                 at=row.Mail.settled_at,
                 opened_at=row.InviteOpening.opened_at if row.InviteOpening else None,

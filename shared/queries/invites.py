@@ -23,10 +23,12 @@ class InvitePage:
     winner's alone and empty for everybody else. No patient field exists here.
 
     ``declined``: this company itself declined and nobody has the visits, whether or not the request is still open.
+    ``takes_reason``: it may still say why.
     """
 
     case: InviteCase
     declined: bool
+    takes_reason: bool
     opened: bool
     clinic_name: str
     contact_phone: str
@@ -78,9 +80,11 @@ def _page(session: Session, row: Any, now: datetime) -> InvitePage:
     if case is InviteCase.WON and has_nothing_to_come(offer):
         case = InviteCase.WITHDRAWN
     won = case is InviteCase.WON
+    declined = invite.answer is Answer.DECLINED and case in {InviteCase.DECLINED, InviteCase.CLOSED}
     return InvitePage(
         case=case,
-        declined=invite.answer is Answer.DECLINED and case in {InviteCase.DECLINED, InviteCase.CLOSED},
+        declined=declined,
+        takes_reason=declined and not invite.decline_reason and request.notes_removed_at is None,
         opened=opening is not None,
         clinic_name=clinic.name,
         contact_phone=clinic.contact_phone,

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 
 from shared.db import reading
-from shared.models import Mail, Request
+from shared.models import Clinic, Mail, Request
 from shared.states import MailState, RequestState
 
 
@@ -27,3 +27,9 @@ def due_request_ids(*, limit: int, now: datetime) -> Sequence[int]:
             .order_by(Request.deadline, Request.id)
             .limit(limit)
         ).all()
+
+
+def clinic_ids() -> Sequence[int]:
+    """All clinics."""
+    with reading() as session:
+        return session.scalars(select(Clinic.id).order_by(Clinic.id)).all()

@@ -22,7 +22,7 @@ def test_every_job_leaves_a_heartbeat(world_on_either: World) -> None:
     world = world_on_either
     world.tick()
 
-    assert beats(world) == dict.fromkeys(("send_mail", "expire_requests"), (START, START))
+    assert beats(world) == dict.fromkeys(("send_mail", "expire_requests", "remove_old_data"), (START, START))
 
 
 def test_a_heartbeat_is_written_every_ten_seconds_not_at_every_cycle(world: World) -> None:

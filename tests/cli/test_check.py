@@ -20,6 +20,7 @@ from tests.faults.smtp_script import DROP, HANG, ScriptedServer
 from tests.postoffice import free_port
 from tests.world import World
 
+JOBS = ("send_mail", "expire_requests", "remove_old_data")
 SECRET = "a-mail-password-that-nobody-may-see"
 
 
@@ -28,11 +29,11 @@ def line_of(said: str, about: str) -> str:
     return next(" ".join(line.split()) for line in said.splitlines() if f"  {about} " in line)
 
 
-def test_an_installation_in_order_gets_eight_lines_and_zero(world_on_either: World) -> None:
+def test_an_installation_in_order_gets_nine_lines_and_zero(world_on_either: World) -> None:
     world_on_either.tick()
     said = console_of(world_on_either).does("check")
 
-    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 8
+    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 9
     assert "1, each with an admin who can log in" in said
     assert world_on_either.post.received == []
 
@@ -108,8 +109,7 @@ def test_jobs_that_never_ran_are_told(world_on_either: World) -> None:
     said = console_of(world_on_either).refuses("check")
 
     assert lines_of_jobs(said) == [
-        f"MEND Job {name} never ran. Start: python -m shared.cli jobs serve"
-        for name in ("send_mail", "expire_requests")
+        f"MEND Job {name} never ran. Start: python -m shared.cli jobs serve" for name in JOBS
     ]
 
 
@@ -125,7 +125,7 @@ def test_jobs_are_dead_two_minutes_after_they_last_completed(world_on_either: Wo
     said = console_of(world).refuses("check")
     assert lines_of_jobs(said) == [
         f"MEND Job {name} last completed 2026-11-23 20:00:00 UTC. Start: python -m shared.cli jobs serve"
-        for name in ("send_mail", "expire_requests")
+        for name in JOBS
     ]
 
 
@@ -144,11 +144,13 @@ def test_one_job_that_begins_and_never_completes_is_told_beside_one_that_does(wo
     world.pass_time(minutes=3)
     runner = JobRunner(world.jobs)
     runner.run(Job("send_mail", 1, fails))
-    runner.run(Job("expire_requests", 2, lambda: None))
+    for name in JOBS[1:]:
+        runner.run(Job(name, 2, lambda: None))
 
-    send, expire = lines_of_jobs(console_of(world).refuses("check"))
+    send, expire, remove = lines_of_jobs(console_of(world).refuses("check"))
     assert send.startswith("MEND Job send_mail last completed 2026-11-23 20:00:00 UTC, but it began just now.")
     assert expire == "ok Job expire_requests last completed 2026-11-23 20:03:00 UTC"
+    assert remove == "ok Job remove_old_data last completed 2026-11-23 20:03:00 UTC"
 
 
 @pytest.mark.parametrize(

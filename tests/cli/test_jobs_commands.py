@@ -36,7 +36,7 @@ def test_the_list_names_every_job_how_often_it_runs_and_when_it_last_ran(world_o
     world.tick()
     world.pass_time(hours=1)
     said = console.does("jobs", "list")
-    for job in ("send_mail 1 s", "expire_requests 2 s"):
+    for job in ("send_mail 1 s", "expire_requests 2 s", "remove_old_data 60 s"):
         assert row_of(said, job.split()[0]) == f"{job} 2026-11-23 20:00:00 UTC 2026-11-23 20:00:00 UTC"
 
 
@@ -84,7 +84,7 @@ def test_mail_that_waits_for_a_mail_server_that_is_away_ends_with_one(world: Wor
 def test_an_unknown_job_is_answered_with_the_names(console: Console) -> None:
     said = console.refuses("jobs", "run", "send_males", code=2)
 
-    assert "There is no job send_males. There are send_mail, expire_requests" in said
+    assert "There is no job send_males. There are send_mail, expire_requests, remove_old_data" in said
 
 
 @pytest.mark.parametrize("words", [("list",), ("run", "send_mail")])

@@ -46,6 +46,7 @@ def test_a_whole_set_of_settings_is_taken_as_it_is() -> None:
     assert settings.mail_domain == "example.org"
     assert settings.secret_keys == ("k" * 40,)
     assert (settings.mail_port, settings.mail_use_tls, settings.secure_cookies) == (587, True, True)
+    assert (settings.session_idle_minutes, settings.session_absolute_hours, settings.keep_logins_days) == (15, 12, 90)
     assert not settings.development
     assert not settings.dev_mailbox
 
@@ -68,6 +69,7 @@ def test_all_faults_stand_in_one_message() -> None:
         MAIL_SENDER="nobody",
         SESSION_IDLE_MINUTES="0",
         SESSION_ABSOLUTE_HOURS="٣",
+        KEEP_LOGINS_DAYS="0",
         MEETING_JWT_APP_ID="dispatch",
         MAIL_USERNAME="dispatch",
         DATABASE_URL="mysql://dispatch@db.example/dispatch",
@@ -82,6 +84,7 @@ def test_all_faults_stand_in_one_message() -> None:
         "MAIL_SENDER must be a mail address",
         "SESSION_IDLE_MINUTES must be a whole number from 1 to 1440",
         "SESSION_ABSOLUTE_HOURS must be a whole number from 1 to 168",
+        "KEEP_LOGINS_DAYS must be a whole number from 1 to 3650",
         "MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together",
         "MAIL_USERNAME and MAIL_PASSWORD go together",
         "DATABASE_URL must be the address of a SQLite or PostgreSQL database",
