@@ -3,7 +3,7 @@
 from flask import Flask
 
 from portal import access, account, auth, board, changes, dev, live, passwords, schedule, search, visits
-from portal.admin import companies, groups, languages, trail, users
+from portal.admin import companies, groups, languages, patients, trail, users
 from portal.admin import settings as clinic_settings
 from portal.browsers import cookie_name
 from portal.drafts import author_token
@@ -23,7 +23,7 @@ def create_portal(settings: Settings) -> Flask:
     access.guard(app)
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token
-    administration = (clinic_settings, languages, companies, groups, users, trail)
+    administration = (clinic_settings, languages, companies, groups, users, patients, trail)
     for module in (auth, passwords, account, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)
     if settings.dev_mailbox:

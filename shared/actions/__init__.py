@@ -36,6 +36,7 @@ from shared.actions.passwords import (
     end_other_logins,
     set_password_by_link,
 )
+from shared.actions.patients import erase_patient, note_patient_export
 from shared.actions.requests import expire_request
 from shared.actions.retention import remove_old_contacts, remove_old_logins, remove_old_notes, remove_old_patients
 from shared.actions.sessions import Login, log_in, log_out, touch_session
@@ -94,6 +95,7 @@ __all__ = [
     "decline_invite",
     "drop_mail",
     "end_other_logins",
+    "erase_patient",
     "expire_request",
     "give_decline_reason",
     "invite_user",
@@ -105,6 +107,7 @@ __all__ = [
     "mark_mail_refused",
     "mark_mail_sent",
     "note_opening",
+    "note_patient_export",
     "note_trail_export",
     "put_off_mail",
     "reactivate_user",

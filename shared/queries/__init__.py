@@ -43,11 +43,13 @@ from shared.queries.forms import (
     visit_form,
 )
 from shared.queries.handover import HandedVisit, Handover, handover, left_unasked
+from shared.queries.held import HeldData, held_data
 from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, installed_clinics
 from shared.queries.invites import InvitePage, invite_page
 from shared.queries.jobs import clinic_ids, due_request_ids, mail_is_due
 from shared.queries.letters import DueLetter, letter_of
 from shared.queries.meetings import ClosedLobby, Lobby, Meeting, conference_of_pin, lobby, visit_meeting
+from shared.queries.patients import MOST_VISITS, FoundPatients, erasure_plan, find_patients
 from shared.queries.schedule import (
     BoardPage,
     DayPage,
@@ -64,6 +66,7 @@ from shared.queries.trail import TrailPage, trail_of_period, trail_of_visit, tra
 from shared.queries.users import PasswordPage, UserDetails, UserRow, password_page, user_details, user_list
 
 __all__ = [
+    "MOST_VISITS",
     "Badge",
     "BoardPage",
     "ChangeForm",
@@ -72,11 +75,13 @@ __all__ = [
     "CompanyRow",
     "DayPage",
     "DueLetter",
+    "FoundPatients",
     "GroupPage",
     "GroupRow",
     "HandedVisit",
     "Handover",
     "Heartbeat",
+    "HeldData",
     "InstalledClinic",
     "InterpreterChoices",
     "InvitePage",
@@ -114,10 +119,13 @@ __all__ = [
     "conference_of_pin",
     "day_page",
     "due_request_ids",
+    "erasure_plan",
+    "find_patients",
     "group_list",
     "group_page",
     "handover",
     "heartbeats",
+    "held_data",
     "installed_clinics",
     "interpreter_choices",
     "invite_page",
