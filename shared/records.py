@@ -35,6 +35,8 @@ class ClinicRecord:
     contact_phone: str
     contact_email: str
     dial_in_number: str
+    keep_patients_days: int
+    keep_contacts_days: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,33 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from portal.access import viewer
-from portal.admin.saving import RecordForm, ZoneField, name_field, open_with, phone_field, sides
+from portal.admin.saving import RecordForm, ZoneField, add_errors, name_field, open_with, phone_field, sides
 from portal.fields import PlainSelectField, clean_text, mail_address, plain_text
 from shared.actions import SaveOutcome, change_settings
 from shared.queries import SettingsPage, settings_page
 from shared.records import ClinicRecord
-from shared.web import page, request_now
+from shared.rules import KEEP_LONGEST_DAYS, KEEP_SHORTEST_DAYS
+from shared.web import page, request_now, services
 
 bp = Blueprint("settings", __name__, url_prefix="/admin/settings")
 
 SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
 LONGEST_SECONDS = 30 * SECONDS["days"]
+
+
+class DaysField(StringField):
+    """For how many days after a visit something is kept."""
+
+    def __init__(self, label: str, **settings: Any) -> None:
+        missing = InputRequired("Write for how many days.")
+        super().__init__(label, filters=[clean_text], validators=[missing], **settings)
+
+    def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: ARG002 - WTForms' own signature
+        """Within what a clinic may choose."""
+        text = str(self.data or "")
+        days = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
+        if not validation_stopped and not KEEP_SHORTEST_DAYS <= days <= KEEP_LONGEST_DAYS:
+            raise ValidationError(f"Write a whole number of days, from {KEEP_SHORTEST_DAYS} to {KEEP_LONGEST_DAYS}.")
 
 
 class SettingsForm(RecordForm):
@@ -48,6 +64,9 @@ class SettingsForm(RecordForm):
         choices=[SelectChoice(unit, unit) for unit in SECONDS],
     )
     time_zone = ZoneField("Time zone")
+    keep_patients_days = DaysField("Patients (days)")
+    keep_contacts_days = DaysField("Interpreters' contacts (days)")
+    removes = BooleanField("Remove at once what has been kept that long, for good")
 
     def validate_duration(self, field: Any) -> None:
         """From one minute to 30 days."""
@@ -67,6 +86,8 @@ class SettingsForm(RecordForm):
             contact_phone=self.contact_phone.data or "",
             contact_email=self.contact_email.data or "",
             dial_in_number=self.dial_in_number.data or "",
+            keep_patients_days=int(self.keep_patients_days.data or 0),
+            keep_contacts_days=int(self.keep_contacts_days.data or 0),
         )
 
     def fields_for(self, name: str, value: Any) -> dict[str, Any]:
@@ -92,15 +113,20 @@ def save() -> Response:
     form.time_zone.offer(viewer().time_zone)
     if not form.validate():
         return _page(form, settings_page(scope, now=request_now()), status=422)
-    result = change_settings(scope, form.record, stamp=form.stamp.data or "", now=request_now())
+    removes = bool(form.removes.data)
+    result = change_settings(scope, form.record, stamp=form.stamp.data or "", removes=removes, now=request_now())
     if result.outcome is SaveOutcome.SAVED:
         return redirect(url_for(".show", done="saved"), 303)
+    add_errors(form, result.errors)
+    if result.errors:
+        return _page(form, settings_page(scope, now=request_now()), status=422, asks_to_remove=True)
     shown = settings_page(scope, now=request_now())
     return _page(form, shown, status=409, sides=sides(form, shown.record, _say))
 
 
 def _page(form: SettingsForm, shown: SettingsPage, *, status: int = 200, **more: Any) -> Response:
-    context: dict[str, Any] = {"sides": (), "done": False} | more
+    context: dict[str, Any] = {"sides": (), "done": False, "asks_to_remove": bool(form.removes.data)} | more
+    context["keep_logins_days"] = services().settings.keep_logins_days
     return page("admin/settings.html", status=status, form=form, shown=shown, **context)
 
 
@@ -117,4 +143,6 @@ def _say(name: str, value: Any) -> str:
         return "{} {}".format(*_in_units(value))
     if name == "dispatch_enabled":
         return "on" if value else "off"
+    if name in {"keep_patients_days", "keep_contacts_days"}:
+        return f"{value} days"
     return str(value)

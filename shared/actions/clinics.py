@@ -1,10 +1,10 @@
 """What an administrator changes of the clinic itself: its settings and its languages."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, count
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from shared import languages
@@ -14,21 +14,29 @@ from shared.audit import About, Actor, AuditEvent, record
 from shared.choices import find_language
 from shared.db import transaction
 from shared.errors import DomainError, NotFoundError
-from shared.models import ClinicLanguage, Company, CompanyLanguage, HuntGroup
+from shared.models import Clinic, ClinicLanguage, Company, CompanyLanguage, HuntGroup, Request, Visit
+from shared.privacy import patient_is_due, request_is_due
 from shared.records import NO_LANGUAGE, ClinicRecord, LanguageRecord, changed_fields, read_clinic
 from shared.rules import Scope
 
 NAME_MAX = 80
 
+TICK_BELOW = "Tick the box below if that is meant; it can't be undone."
+
 TOLD_TO_WINNERS = frozenset({"name", "contact_phone", "contact_email", "dial_in_number"})
 """What a company that holds a visit has read, and is told anew when it changes."""
 
 
-def change_settings(scope: Scope, wanted: ClinicRecord, *, stamp: str, now: datetime) -> SaveResult:
+def change_settings(
+    scope: Scope, wanted: ClinicRecord, *, stamp: str, removes: bool = False, now: datetime
+) -> SaveResult:
     """Save the clinic's settings, unless somebody else did since the form was opened (``stamp``).
 
     Companies that hold visits still to come are told of a new name, contact or dial-in number. Invite duration and
     zone count from here on; what was asked and booked before stays as it was. Locks the clinic, then requests.
+
+    Keeping something for a shorter time removes what is older within minutes: only if ``removes`` says that this is
+    meant, unless there is nothing.
     """
     with transaction() as session:
         clinic = lock_as_admin(session, scope)
@@ -36,6 +44,9 @@ def change_settings(scope: Scope, wanted: ClinicRecord, *, stamp: str, now: date
         if somebody_was_quicker(stored, wanted, stamp):
             return CONFLICT
         changed = changed_fields(stored, wanted)
+        too_old = {} if removes else _removed_at_once(session, clinic, wanted, now)
+        if too_old:
+            return invalid(too_old)
         if changed:
             for name in changed:
                 setattr(clinic, name, getattr(wanted, name))
@@ -124,6 +135,27 @@ def remove_language(scope: Scope, tag: str, *, now: datetime) -> None:
             )
             _record(session, AuditEvent.COMPANY_CHANGED, scope, ("languages",), now, About("company", company_id))
         session.delete(language)
+
+
+def _removed_at_once(session: Session, clinic: Clinic, wanted: ClinicRecord, now: datetime) -> dict[str, str]:
+    """What shorter times would remove, in a sentence for each field."""
+    found = {}
+    if wanted.keep_patients_days < clinic.keep_patients_days:
+        due = patient_is_due(clinic.id, now - timedelta(days=wanted.keep_patients_days))
+        visits = session.scalars(select(func.count()).select_from(Visit).where(*due)).one()
+        if visits:
+            found["keep_patients_days"] = f"This removes the patient from {_past(visits, 'visit')}. {TICK_BELOW}"
+    if wanted.keep_contacts_days < clinic.keep_contacts_days:
+        over = request_is_due(clinic.id, now - timedelta(days=wanted.keep_contacts_days))
+        kept = Request.contacts_removed_at.is_(None)
+        requests = session.scalars(select(func.count()).select_from(Request).where(*over, kept)).one()
+        if requests:
+            found["keep_contacts_days"] = f"This removes the contacts from {_past(requests, 'request')}. {TICK_BELOW}"
+    return found
+
+
+def _past(number: int, word: str) -> str:
+    return f"{number:,} past {word if number == 1 else f'{word}s'}"
 
 
 def _free_names(session: Session, clinic_id: int, tag: str, known: languages.Language) -> LanguageRecord:

@@ -54,6 +54,8 @@ def own(world: World, kind: type[Base], key: object) -> Base | None:
         ("time_zone", "America/New_York", False),
         ("invite_duration_seconds", 7200, False),
         ("dispatch_enabled", False, False),
+        ("keep_patients_days", 400, False),
+        ("keep_contacts_days", 800, False),
     ],
 )
 def test_a_change_is_stored_and_in_the_trail_and_a_winner_is_told_what_it_has_read(

@@ -27,7 +27,15 @@ def test_administrators_alone_have_the_tab(shared_world: World) -> None:
 
 def test_every_page_of_the_administration_leads_to_the_others(shared_world: World) -> None:
     client = shared_world.login(Role.ADMIN)
-    pages = {SETTINGS, LANGUAGES, "/admin/companies", "/admin/groups", "/admin/users", "/admin/trail"}
+    pages = {
+        SETTINGS,
+        LANGUAGES,
+        "/admin/companies",
+        "/admin/groups",
+        "/admin/users",
+        "/admin/patients",
+        "/admin/trail",
+    }
     for path in sorted(pages):
         nav = soup_of(client.get(path)).find("nav", attrs={"aria-label": "Admin"})
         assert nav is not None
@@ -94,6 +102,12 @@ def test_a_duration_is_shown_in_its_largest_whole_unit(world: World, seconds: in
         ("duration", "-3", "from 1 minute to 30 days"),
         ("duration", "٣", "from 1 minute to 30 days"),
         ("duration", "", "Write how long companies may answer."),
+        *(
+            (f"keep_{what}_days", days, "Write a whole number of days, from 30 to 3650.")
+            for what in ("patients", "contacts")
+            for days in ("29", "3651", "-365", "1e3", "٣٦٥", "a year")
+        ),
+        ("keep_patients_days", "", "Write for how many days."),
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list."),
         ("time_zone", "../../etc/passwd", "Choose a time zone from the list."),
     ],
@@ -153,6 +167,48 @@ def test_the_second_administrator_sees_what_the_first_saved_and_loses_nothing(wo
     assert send(second, clash).status_code == 303
     saved = values_of(second.get(SETTINGS), field="duration")
     assert (saved["name"], saved["contact_phone"]) == (["First Name"], ["+1 555 0999"])
+
+
+def test_the_page_says_in_plain_words_what_is_kept_for_how_long(shared_world: World) -> None:
+    shown = words(shared_world.login(Role.ADMIN).get(SETTINGS))
+
+    assert "Counted from a visit's end, cancelled or not." in shown
+    assert "Visits, whom they asked, the answers and the audit trail stay: they name no patient." in shown
+    assert "Logins that are over and password links that are dead are removed after 90 days" in shown
+    kept = values_of(shared_world.login(Role.ADMIN).get(SETTINGS), field="duration")
+    assert (kept["keep_patients_days"], kept["keep_contacts_days"]) == (["365"], ["730"])
+
+
+def test_a_shorter_time_says_what_it_removes_and_wants_a_tick(world: World) -> None:
+    visits = [world.book(ask=["Clearsign"]) for _ in range(2)]
+    world.tick()
+    world.accept(visits[0], "Clearsign")
+    world.pass_time(days=60)
+    for _ in range(3):  # the other expires, and the clinic is told
+        world.tick()
+    client = world.login(Role.ADMIN)
+    before = snapshot(world, without=("user_session",))
+
+    asked = fill_in(client, SETTINGS, keep_patients_days="30", keep_contacts_days="31", name="Another Name")
+    assert asked.status_code == 422
+    assert "This removes the patient from 2 past visits." in complaint(asked, "keep_patients_days").near
+    assert "This removes the contacts from 2 past requests." in complaint(asked, "keep_contacts_days").near
+    assert snapshot(world, without=("user_session",)) == before
+
+    assert send(client, asked, removes="y").status_code == 303
+    world.tick()
+    assert "Jonah Pike" not in repr(snapshot(world))
+    assert "clearsign.example" not in repr(snapshot(world, without=("company_address",)))
+
+
+def test_a_shorter_time_that_removes_nothing_and_a_longer_one_are_just_saved(world: World) -> None:
+    world.book()
+    client = world.login(Role.ADMIN)
+
+    assert fill_in(client, SETTINGS, keep_patients_days="30").status_code == 303
+    world.pass_time(days=20)
+    client = world.login(Role.ADMIN)
+    assert fill_in(client, SETTINGS, keep_patients_days="3650").status_code == 303
 
 
 def test_no_other_role_gets_in_by_the_address(world: World) -> None:
