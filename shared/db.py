@@ -22,7 +22,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy import text as text_of
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
@@ -142,8 +142,17 @@ def empty_log(engine: Engine) -> None:
         connection.close()
 
 
+def _keep_values_out(context: ExceptionContext) -> None:
+    """PostgreSQL repeats the row that it refused, patient and all, behind the first line of its message: that line
+    alone goes on into logs."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+
+
 def prepare_engine(engine: Engine) -> None:
-    """Give SQLite connections their pragmas and leave BEGIN to us; PostgreSQL needs nothing."""
+    """Give SQLite connections their pragmas and leave BEGIN to us; keep values out of what either says of an error."""
+    event.listen(engine, "handle_error", _keep_values_out)
     if engine.dialect.name != "sqlite":
         return
 
