@@ -22,7 +22,15 @@ from werkzeug.test import TestResponse
 
 from portal import create_portal
 from shared import clock
-from shared.actions import AnswerOutcome, ConfirmResult, Preview, accept_invite, confirm_visit, decline_invite
+from shared.actions import (
+    Admission,
+    AnswerOutcome,
+    ConfirmResult,
+    Preview,
+    accept_invite,
+    confirm_visit,
+    decline_invite,
+)
 from shared.db import Base, db, reading, transaction
 from shared.jobs import JobRunner, job_list, sender_for
 from shared.models import (
@@ -55,6 +63,9 @@ from tests.postoffice import PostOffice
 from vendor_portal import create_vendor_portal
 
 PASSWORD = "interpreter-demo"
+ADMITTED = Admission(())
+"""A try at a password that is not counted: how often one may is told by tests/actions/test_throttle.py."""
+
 ZONE = "America/Los_Angeles"
 START = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 """Monday noon in Los Angeles (PST)."""

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import func, select
 
 from shared.actions import (
-    Admission,
     PasswordOutcome,
     PasswordResult,
     ask_password_reset,
@@ -27,10 +26,7 @@ from shared.states import MailKind, MailState, Role
 from shared.tokens import LinkKind, VerifiedLink
 from tests.actions.desk import snapshot
 from tests.faults.racing import racers
-from tests.world import PASSWORD, World
-
-ADMITTED = Admission(())
-"""How often a password may be tried is told by tests/actions/test_throttle.py."""
+from tests.world import ADMITTED, PASSWORD, World
 
 NEW = "quiet river under stone"
 DECISION = (Path(__file__).parents[2] / "docs" / "decisions" / "12-passwords.md").read_text()

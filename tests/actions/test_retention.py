@@ -33,7 +33,7 @@ from shared.states import MailKind, MailState, Role
 from tests.actions.changing import book_series, cancel, family
 from tests.actions.desk import snapshot
 from tests.faults.racing import racers
-from tests.world import PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World
 
 NAME, CONTACT, REASON, NOTES = "Jonah Pike", "+1 555 0199", "New patient", "He is hard of hearing."
 KEEP_PATIENTS, KEEP_CONTACTS = timedelta(days=365), timedelta(days=730)
@@ -300,7 +300,9 @@ def test_ended_logins_and_dead_links_go_after_90_days_and_live_ones_stay(world_o
 
     def enter() -> None:
         with world.jobs.app_context():
-            assert log_in(email="admin@demo.example", password=PASSWORD, replaces=None, now=world.now)
+            assert log_in(
+                email="admin@demo.example", password=PASSWORD, admission=ADMITTED, replaces=None, now=world.now
+            )
             ask_password_reset("staff@demo.example", now=world.now)
 
     enter()

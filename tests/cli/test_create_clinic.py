@@ -17,7 +17,7 @@ from shared.states import Role
 from tests.cli.console import Console, console_of
 from tests.databases import OUTSIDE_DEVELOPMENT, SqliteTemplate, environ_for
 from tests.web.checks import csrf_of
-from tests.world import World
+from tests.world import ADMITTED, World
 
 PASSWORD = "maple quarry lantern ferry"
 ANSWERS = {
@@ -63,7 +63,11 @@ def opened_by(console: Console, password: str) -> set[str]:
     app = create_portal(from_environ(console.environ))
     with app.app_context():
         people = ("admin@demo.example", "provider@demo.example")
-        found = {who for who in people if log_in(email=who, password=password, replaces=None, now=clock.utc_now())}
+        found = {
+            who
+            for who in people
+            if log_in(email=who, password=password, admission=ADMITTED, replaces=None, now=clock.utc_now())
+        }
         db.engine.dispose()
     return found
 
