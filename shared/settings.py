@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,8 @@ _SENDER = re.compile(rf"{MAIL_ADDRESS.pattern}|[^<>]*<{MAIL_ADDRESS.pattern}>")
 
 SHORTEST_SECRET = 32
 """In characters: as hexadecimal digits of a generator these are 128 bits."""
+
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 
@@ -55,6 +58,16 @@ class Settings:
     keep_logins_days: int
     dev_mailbox: bool
     secure_cookies: bool
+    # How it is watched, and what stands around it.
+    log_format: str
+    metrics_address: str
+    portal_metrics_port: int | None
+    vendor_metrics_port: int | None
+    jobs_port: int | None
+    proxy_count: int
+    trusted_hosts: tuple[str, ...]
+    """Further names under which the portals may be asked, beside those of their own addresses."""
+    mail_ca_file: Path | None
 
     @property
     def mailbox_path(self) -> Path:
@@ -118,6 +131,15 @@ class _Reader:
             return default
         return int(raw)
 
+    def port(self, name: str) -> int | None:
+        return self.number(name, 0, low=1, high=65535) or None
+
+    def file(self, name: str) -> Path | None:
+        value = self.text(name)
+        if value and not Path(value).is_file():
+            self.faults.append(f"{name} must be a file that exists")
+        return Path(value) if value else None
+
     def flag(self, name: str, *, default: bool) -> bool:
         raw = self.environ.get(name, "").strip().lower()
         if raw in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
@@ -173,6 +195,16 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         keep_logins_days=read.number("KEEP_LOGINS_DAYS", 90, low=1, high=3650),
         dev_mailbox=read.flag("DEV_MAILBOX", default=development),
         secure_cookies=read.flag("SECURE_COOKIES", default=not development),
+        log_format=read.text("LOG_FORMAT", "text" if development else "json") or "",
+        metrics_address=read.text("METRICS_ADDRESS", "127.0.0.1") or "",
+        portal_metrics_port=read.port("PORTAL_METRICS_PORT"),
+        vendor_metrics_port=read.port("VENDOR_METRICS_PORT"),
+        jobs_port=read.port("JOBS_PORT"),
+        proxy_count=read.number("PROXY_COUNT", 0, low=0, high=9),
+        trusted_hosts=tuple(
+            host.strip().lower() for host in (read.text("TRUSTED_HOSTS") or "").split(",") if host.strip()
+        ),
+        mail_ca_file=read.file("MAIL_CA_FILE"),
     )
     read.faults += _contradictions(settings)
     if read.faults:
@@ -201,6 +233,24 @@ def _contradictions(settings: Settings) -> list[str]:
         faults += _open_addresses(settings)
     if settings.dev_mailbox and not settings.development:
         faults.append("DEV_MAILBOX shows everybody's mail without a login: it is for development only")
+    return faults + _surroundings(settings)
+
+
+def _surroundings(settings: Settings) -> list[str]:
+    """What is wrong with how it is watched and what stands around it."""
+    faults = []
+    if settings.log_format not in {"json", "text"}:
+        faults.append("LOG_FORMAT must be json or text")
+    if not _is_ip_address(settings.metrics_address):
+        faults.append("METRICS_ADDRESS must be an IP address")
+    if not all(_HOST.fullmatch(host) for host in settings.trusted_hosts):
+        faults.append("TRUSTED_HOSTS must be host names without ports, separated by commas")
+    ports = (settings.portal_metrics_port, settings.vendor_metrics_port, settings.jobs_port)
+    chosen = [port for port in ports if port]
+    if len(chosen) != len(set(chosen)):
+        faults.append("PORTAL_METRICS_PORT, VENDOR_METRICS_PORT and JOBS_PORT must differ")
+    if settings.mail_ca_file and settings.mail_ca_file.is_file() and not _holds_certificates(settings.mail_ca_file):
+        faults.append("MAIL_CA_FILE must be a file of certificates (PEM)")
     return faults
 
 
@@ -238,6 +288,22 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_ip_address(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _holds_certificates(file: Path) -> bool:
+    try:
+        ssl.create_default_context(cafile=str(file))
+    except OSError:  # SSLError is one
+        return False
+    return True
 
 
 def _is_database_address(url: str) -> bool:

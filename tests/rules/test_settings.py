@@ -73,6 +73,12 @@ def test_all_faults_stand_in_one_message() -> None:
         MEETING_JWT_APP_ID="dispatch",
         MAIL_USERNAME="dispatch",
         DATABASE_URL="mysql://dispatch@db.example/dispatch",
+        LOG_FORMAT="xml",
+        METRICS_ADDRESS="everywhere",
+        JOBS_PORT="0",
+        PROXY_COUNT="many",
+        TRUSTED_HOSTS="portal.example, https://other.example",
+        MAIL_CA_FILE="/nowhere/ca.pem",
     )
 
     for fault in (
@@ -88,6 +94,12 @@ def test_all_faults_stand_in_one_message() -> None:
         "MEETING_JWT_APP_ID and MEETING_JWT_SECRET go together",
         "MAIL_USERNAME and MAIL_PASSWORD go together",
         "DATABASE_URL must be the address of a SQLite or PostgreSQL database",
+        "LOG_FORMAT must be json or text",
+        "METRICS_ADDRESS must be an IP address",
+        "JOBS_PORT must be a whole number from 1 to 65535",
+        "PROXY_COUNT must be a whole number from 0 to 9",
+        "TRUSTED_HOSTS must be host names without ports, separated by commas",
+        "MAIL_CA_FILE must be a file that exists",
     ):
         assert fault in message
 
@@ -222,3 +234,55 @@ def test_a_flag_may_be_written_in_several_ways(raw: str, *, value: bool) -> None
 def test_a_sender_that_no_mail_server_takes_is_a_fault_at_the_start_and_not_in_every_mail(sender: str) -> None:
     with pytest.raises(SettingsError, match="MAIL_SENDER must be a mail address"):
         from_environ({"DEVELOPMENT": "1", "INSTANCE_PATH": "/nowhere", "SECRET_KEY": "k" * 40, "MAIL_SENDER": sender})
+
+
+SECRETS = {
+    "SECRET_KEY": "SECRET_KEY is missing",
+    "MAIL_PASSWORD": "",
+    "MEETING_JWT_SECRET": "",
+    "CONFERENCE_MAPPER_SECRET": "",
+}
+"""What is said without them; nothing where the product works without."""
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_outside_development_no_secret_has_a_value_that_nobody_gave_it(name: str) -> None:
+    environ = {key: value for key, value in PRODUCTION.items() if key != name}
+    if SECRETS[name]:
+        with pytest.raises(SettingsError, match=SECRETS[name]):
+            from_environ(environ)
+    else:
+        assert getattr(from_environ(environ), name.lower()) is None
+
+
+def test_no_other_setting_is_a_secret() -> None:
+    """Those that never show are the secrets and what may hold one."""
+    hidden = {field.name for field in fields(Settings) if not field.repr}
+    assert hidden == {"secret_keys" if name == "SECRET_KEY" else name.lower() for name in SECRETS} | {"database_url"}
+
+
+def test_how_it_is_watched_is_off_until_somebody_says_where(tmp_path: Path) -> None:
+    for settings in (from_environ(PRODUCTION), development(tmp_path)):
+        assert (settings.portal_metrics_port, settings.vendor_metrics_port, settings.jobs_port) == (None, None, None)
+        assert (settings.metrics_address, settings.proxy_count, settings.trusted_hosts) == ("127.0.0.1", 0, ())
+    assert (from_environ(PRODUCTION).log_format, development(tmp_path).log_format) == ("json", "text")
+
+
+def test_ports_of_figures_differ_because_one_port_would_mix_them() -> None:
+    sentence = "PORTAL_METRICS_PORT, VENDOR_METRICS_PORT and JOBS_PORT must differ"
+    assert sentence in faults_of(PORTAL_METRICS_PORT="9101", JOBS_PORT="9101")
+
+    ports = from_environ(PRODUCTION | {"PORTAL_METRICS_PORT": "9101", "JOBS_PORT": "9103"})
+    assert (ports.portal_metrics_port, ports.vendor_metrics_port, ports.jobs_port) == (9101, None, 9103)
+
+
+def test_further_hosts_are_names_in_any_case() -> None:
+    settings = from_environ(PRODUCTION | {"TRUSTED_HOSTS": "Old.example,, portal-2.example ,10.1.2.3"})
+    assert settings.trusted_hosts == ("old.example", "portal-2.example", "10.1.2.3")
+    for bad in ("*", ".example", "portal.example:8000", "a b", "a/b"):
+        assert "TRUSTED_HOSTS" in faults_of(TRUSTED_HOSTS=bad), bad
+
+
+def test_a_file_of_certificates_holds_some(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("minutes of a meeting")
+    assert "MAIL_CA_FILE must be a file of certificates (PEM)" in faults_of(MAIL_CA_FILE=str(tmp_path / "ca.pem"))
