@@ -1,13 +1,17 @@
 """Writes the audit trail, in the caller's transaction."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import exists, select
+from sqlalchemy import event, exists, select
 from sqlalchemy.orm import Session
 
 from shared.models import AuditEntry
+
+log = logging.getLogger(__name__)
 
 
 class AuditEvent(StrEnum):
@@ -96,7 +100,15 @@ def record(
     about: About | None = None,
 ) -> None:
     """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names of fields, never their
-    values; before them stands what a language (tag) or hunt group is called, for these can be deleted."""
+    values; before them stands what a language (tag) or hunt group is called, for these can be deleted.
+
+    Once it is committed, the log tells the same, unless it is about a mail: of those the sender tells more."""
+    if mail_id is None:
+        told: dict[str, object] = {"what": what, "clinic_id": clinic_id, "user_id": by.user_id, "visit_id": visit_id}
+        told |= {"request_id": request_id, "invite_id": invite_id, "moved_from": moved[0], "moved_to": moved[1]}
+        if about:
+            told[f"about_{about.kind}_id"] = about.id
+        _tell_later(session, told)
     session.add(
         AuditEntry(
             clinic_id=clinic_id,
@@ -115,6 +127,11 @@ def record(
             about_id=about.id if about else None,
         )
     )
+
+
+def _tell_later(session: Session, facts: Mapping[str, object]) -> None:
+    told = {name: value for name, value in facts.items() if value is not None}
+    event.listen(session, "after_commit", lambda _session: log.info("Trail", extra=told), once=True)
 
 
 def was_just_done(

@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, ProgrammingError
 
-from shared import revisions
+from shared import logs, revisions
 from shared.checks import NOT_AT_HEAD, first_line
 from shared.db import db
 from shared.errors import DomainError, SettingsError
@@ -31,8 +31,11 @@ class Installation:
 
 
 @contextmanager
-def installation() -> Iterator[Installation]:
-    """Open the app for one command. What a person can mend becomes a sentence and exit code 1."""
+def installation(*, serves: bool = False) -> Iterator[Installation]:
+    """Open the app for one command. What a person can mend becomes a sentence and exit code 1.
+
+    ``serves``: a process that goes on, whose lines are for the log; the others' are for who has typed the command.
+    """
     try:
         settings = from_environ()
         app = create_base("jobs", settings)
@@ -40,9 +43,10 @@ def installation() -> Iterator[Installation]:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}. Check INSTANCE_PATH.") from error
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    for noisy in ("apscheduler", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)  # a cycle longer than its interval is no news
+    if serves:
+        logs.configure(settings.log_format, sys.stderr)
+    else:
+        logs.configure("text", sys.stdout, level=logging.WARNING)
     with app.app_context():
         try:
             yield Installation(app, settings)
