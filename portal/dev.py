@@ -8,6 +8,7 @@ from email.policy import default
 from flask import Blueprint, abort, make_response
 from werkzeug.wrappers import Response as BaseResponse
 
+from shared.edge import CSP
 from shared.web import page, services
 
 bp = Blueprint("dev", __name__, url_prefix="/dev")
@@ -33,7 +34,9 @@ class ReceivedMail:
 @bp.get("/mailbox")
 def mailbox() -> BaseResponse:
     """All mails, newest first."""
-    return page("dev/mailbox.html", mails=[_received(key, message) for key, message in _mails()])
+    response = page("dev/mailbox.html", mails=[_received(key, message) for key, message in _mails()])
+    response.headers["Content-Security-Policy"] = f"{CSP}; frame-src 'self'"
+    return response
 
 
 @bp.get("/mailbox/<key>")

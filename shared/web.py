@@ -14,11 +14,11 @@ from flask import Flask, Request, Response, current_app, g, make_response, rende
 from flask_mail import Mail
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.formparser import FormDataParser
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, MapAdapter
 
-from shared import clock, times
+from shared import clock, edge, times
 from shared.db import db, prepare_engine
 from shared.errors import DomainError, NotFoundError
 from shared.meeting import MeetingProvider, pin_text, provider_from
@@ -28,13 +28,6 @@ from shared.tokens import Tokens
 
 ROOT = Path(__file__).parents[1]
 MAX_BODY_BYTES = 256 * 1024
-
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "frame-src 'self'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-"""Nothing inline, nothing from elsewhere; data: is for the icons inside Pico's stylesheet.
-Objects are ruled out by default-src already; OWASP ASVS 3.4.3 wants it said."""
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +74,14 @@ class App(Flask):
 
     request_class = AppRequest
 
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Where addresses are looked up, also for a Host header that can't be read: its error page has links too."""
+        try:
+            return super().create_url_adapter(request)
+        except BadHost:
+            assert request is not None
+            return self.url_map.bind("", path_info=request.path, default_method=request.method)
+
     def log_exception(self, exc_info: Any) -> None:
         """Log a bug with its traceback, without the path."""
         log.error("Unexpected error in %s %s", request.method, request.endpoint, exc_info=exc_info)
@@ -90,14 +91,13 @@ def create_base(name: str, settings: Settings) -> App:
     """An app with database, mail and templates of its own folder, but without views."""
     settings.instance_path.mkdir(parents=True, exist_ok=True)
     app = App(name, root_path=str(ROOT), static_folder="static", instance_path=str(settings.instance_path))
+    edge.prepare(app, settings, settings.portal_url if name == "portal" else settings.vendor_portal_url)
     app.config.update(
         DEBUG=settings.development and app.debug,  # Flask has read FLASK_DEBUG by now: it decides in development alone
         SECRET_KEY=settings.secret_keys[0],
         SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={
-            "hide_parameters": True
-        },  # an error's words go into logs, a statement's values don't
+        SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True},  # errors' words go into logs, statements' values don't
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         MAX_FORM_PARTS=500,
@@ -121,7 +121,6 @@ def create_base(name: str, settings: Settings) -> App:
     Mail(app)
     _prepare_templates(app, name)
     _prepare_errors(app)
-    app.after_request(_harden)
     return app
 
 
@@ -243,16 +242,3 @@ def _prepare_templates(app: Flask, name: str) -> None:
         return url_for("static", filename=filename, v=versions[filename])
 
     app.jinja_env.globals.update(asset=asset, BadgeKind=BadgeKind, BADGE_WORDS=BADGE_WORDS)
-
-
-def _harden(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", CSP)
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["X-Frame-Options"] = (
-        "DENY" if "frame-ancestors 'none'" in headers["Content-Security-Policy"] else "SAMEORIGIN"
-    )
-    if request.endpoint != "static":
-        headers["Cache-Control"] = "no-store"
-    return response

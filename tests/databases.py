@@ -76,6 +76,7 @@ def environ_for(url: str, instance_path: Path, **more: str) -> dict[str, str]:
         "PORTAL_URL": "http://portal.test",
         "VENDOR_PORTAL_URL": "http://vendor.test",
         "MAIL_SERVER": "127.0.0.1",
+        "TRUSTED_HOSTS": "localhost",  # the address that Flask's test client uses, outside development too
         **more,
     }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import html5lib
 from bs4 import BeautifulSoup, Tag
@@ -19,6 +20,10 @@ PATIENT = ("Jonah Pike", "+1 555 0199", "New patient")
 """What no company and no mail may ever see; tests/world.py books visits with these."""
 
 POINTERS = {"aria-describedby", "aria-labelledby", "aria-errormessage", "aria-controls"}
+LOADING = {
+    "src", "srcset", "data", "poster", "background", "ping", "manifest", "action", "formaction",
+    "hx-get", "hx-post", "hx-put", "hx-patch", "hx-delete", "sse-connect",
+}  # fmt: skip
 UNLABELLED = {"hidden", "submit", "button", "reset", "image"}
 
 
@@ -71,6 +76,7 @@ def check_page(page: BeautifulSoup, path: str) -> None:
     ids = [str(tag["id"]) for tag in tags if tag.has_attr("id")]
     assert len(ids) == len(set(ids)), f"{path}: an id stands twice: {sorted(ids)}"
     for tag in tags:
+        check_nothing_inline(tag, path)
         for name in POINTERS & tag.attrs.keys():
             for target in str(tag[name]).split():
                 assert target in ids, f"{path}: {name} points to nothing: {tag}"
@@ -79,6 +85,21 @@ def check_page(page: BeautifulSoup, path: str) -> None:
         if tag.name in {"button", "a"}:
             named = tag.get_text(strip=True) or tag.get("aria-label") or tag.get("aria-hidden") == "true"
             assert named, f"{path}: a {tag.name} without a name"
+
+
+def check_nothing_inline(tag: Tag, where: str) -> None:
+    """Nothing that the Content-Security-Policy would block, and nothing that is loaded from or sent to elsewhere."""
+    assert tag.name not in {"style", "base", "object", "embed"}, f"{where}: {tag}"
+    assert tag.name != "script" or (tag.get("src") and not tag.get_text()), f"{where}: {tag}"
+    loads = LOADING | ({"href"} if tag.name in {"link", "use", "image"} else set())
+    for name, value in tag.attrs.items():
+        said = (" ".join(value) if isinstance(value, list) else str(value)).strip().lower()
+        assert name != "style", f"{where}: {tag}"
+        assert not name.startswith(("on", "hx-on")), f"{where}: {tag}"
+        if name == "href" or name in LOADING or name.startswith("hx-"):
+            assert not said.startswith(("javascript:", "js:")), f"{where}: {tag}"
+        if name in loads:
+            assert urlsplit(said)[:2] == ("", ""), f"{where}: {tag}"
 
 
 def soup_of(response: TestResponse) -> BeautifulSoup:
