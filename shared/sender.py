@@ -12,12 +12,16 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from enum import StrEnum
+from pathlib import Path
+from threading import Event
 
 from flask_mail import Connection, Mail
 
 from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
 from shared.mails import MailRenderer, UnmailableError
+from shared.metrics import MAILS
 from shared.queries import letter_of, mail_is_due
+from shared.states import MailState
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +29,20 @@ WIRE_POLICY = SMTP_POLICY.clone(cte_type="7bit")
 """Seven bits on the wire: no relay on the way needs 8BITMIME."""
 
 LONGEST_PAUSE = timedelta(minutes=1)
+LONGEST_CYCLE = timedelta(seconds=30)
+"""After which one cycle leaves the rest to the next, so that a long queue does not look like a job that hangs."""
+
 NOBODY_THERE = frozenset({550, 551, 553})
 
 
 class Verdict(StrEnum):
+    """What became of a try. DROPPED and DEAD are our own: it became pointless, or was tried for long enough."""
+
     TAKEN = "taken"
     LATER = "later"
     REFUSED = "refused"
+    DROPPED = "dropped"
+    DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +60,17 @@ class Reply:
 class TimedConnection(Connection):
     """Flask-Mail's connection with a time-out, which Flask-Mail itself never sets, and a QUIT that may fail."""
 
-    def __init__(self, mail: Mail, timeout_seconds: int) -> None:
+    def __init__(self, mail: Mail, timeout_seconds: int, ca_file: Path | None) -> None:
         super().__init__(mail)
         self._timeout_seconds = timeout_seconds
+        self._ca_file = ca_file
 
     def configure_host(self) -> smtplib.SMTP:
         """Connect, secure and log in. Raises OSError or SMTPException."""
-        factory = smtplib.SMTP_SSL if self.mail.use_ssl else smtplib.SMTP
-        host = factory(self.mail.server, self.mail.port, timeout=self._timeout_seconds)
+        host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=self._timeout_seconds)
         try:
-            if self.mail.use_tls:
-                host.starttls()
+            if self.mail.use_tls:  # its certificate must name MAIL_SERVER and be signed by somebody we trust
+                host.starttls(context=ssl.create_default_context(cafile=self._ca_file))
             host.ehlo_or_helo_if_needed()
             if self.mail.username and self.mail.password:
                 host.login(self.mail.username, self.mail.password)
@@ -78,19 +89,21 @@ class TimedConnection(Connection):
             self.host.close()
 
 
-def mail_server_fault(mail: Mail, *, timeout_seconds: int) -> str:
+def mail_server_fault(mail: Mail, *, timeout_seconds: int, ca_file: Path | None) -> str:
     """What keeps mail from leaving, in a sentence that says what to mend; empty if nothing does.
 
     Connects, secures, logs in and quits as sending does, without a message.
     """
     try:
-        with TimedConnection(mail, timeout_seconds):
+        with TimedConnection(mail, timeout_seconds, ca_file):
             return ""
     except smtplib.SMTPAuthenticationError:
         return "It refuses the login. Check MAIL_USERNAME and MAIL_PASSWORD."
     except smtplib.SMTPNotSupportedError:
         wanted = "a login (MAIL_USERNAME)" if not mail.use_tls else "STARTTLS (MAIL_USE_TLS), or a login after it"
         return f"It does not offer {wanted}. Check MAIL_PORT, and ask whoever runs it."
+    except ssl.SSLCertVerificationError as error:
+        return f"Its certificate is not trusted ({error.verify_message}). Check MAIL_SERVER, or set MAIL_CA_FILE."
     except ssl.SSLError:
         return "The connection can't be encrypted. Check MAIL_PORT and MAIL_USE_TLS."
     except (TimeoutError, smtplib.SMTPServerDisconnected):  # smtplib makes one of the other in mid-talk
@@ -102,15 +115,23 @@ def mail_server_fault(mail: Mail, *, timeout_seconds: int) -> str:
 class Sender:
     """One outbox worker. Any number of them may run at once."""
 
-    def __init__(self, mail: Mail, renderer: MailRenderer, *, sender: str, timeout_seconds: int) -> None:
+    def __init__(
+        self, mail: Mail, renderer: MailRenderer, *, sender: str, timeout_seconds: int, ca_file: Path | None
+    ) -> None:
         self._mail = mail
         self._renderer = renderer
         self._sender = sender
         self._timeout_seconds = timeout_seconds
+        self._ca_file = ca_file
         self._owner = secrets.token_hex(8)
         self._dice = random.Random()  # noqa: S311 # nosec B311 # spreads retries, guards nothing
         self._failures = 0
         self._pause_until: datetime | None = None
+        self._stopped = Event()
+
+    def stop(self) -> None:
+        """Claim no more. The mail in hand is finished. From any thread."""
+        self._stopped.set()
 
     def send_due(self, now: Callable[[], datetime]) -> int:
         """Send what is due and return how many mails left. ``now`` is read anew for each mail.
@@ -118,11 +139,14 @@ class Sender:
         Connects before it claims: while the mail server is away mails stay queued and no try is counted. After a
         failed connection it waits a little longer each time, at most a minute.
         """
-        if self._pauses(now()) or not mail_is_due(now=now()):
+        if self._pauses(now()):
+            return 0
+        if not mail_is_due(now=now()):
+            self._failures = 0  # whatever waited has gone
             return 0
         with ExitStack() as stack:
             try:
-                connection = stack.enter_context(TimedConnection(self._mail, self._timeout_seconds))
+                connection = stack.enter_context(TimedConnection(self._mail, self._timeout_seconds, self._ca_file))
             except (OSError, smtplib.SMTPException) as error:
                 self._pause(error, now())
                 return 0
@@ -136,11 +160,15 @@ class Sender:
         return self._failures > 0
 
     def _drain(self, host: smtplib.SMTP, now: Callable[[], datetime]) -> int:
-        sent = 0
-        while (claimed := claim_mail(owner=self._owner, now=now())) is not None:
+        sent, began = 0, now()
+        while not self._stopped.is_set() and abs(now() - began) < LONGEST_CYCLE:
+            claimed = claim_mail(owner=self._owner, now=now())
+            if claimed is None:
+                break
             reply = self._send(host, claimed, now)
-            sent += reply is not None and reply.verdict is Verdict.TAKEN
-            if reply is not None and reply.broken:
+            _tell(claimed, reply)
+            sent += reply.verdict is Verdict.TAKEN
+            if reply.broken:
                 break
         return sent
 
@@ -154,31 +182,52 @@ class Sender:
         if isinstance(error, smtplib.SMTPAuthenticationError):
             self._pause_until = at + LONGEST_PAUSE
             log.error("The mail server refuses the login: check MAIL_USERNAME and MAIL_PASSWORD. Mail waits.")
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            self._pause_until = at + LONGEST_PAUSE
+            log.error("The mail server's certificate is not trusted: run `check`. Mail waits.")
         else:
             log.warning("The mail server can't be reached (%s). Mail waits.", type(error).__name__)
 
-    def _send(self, host: smtplib.SMTP, claimed: ClaimedMail, now: Callable[[], datetime]) -> Reply | None:
-        """Send one claimed mail and settle it; None if it had become pointless."""
+    def _send(self, host: smtplib.SMTP, claimed: ClaimedMail, now: Callable[[], datetime]) -> Reply:
+        """Send one claimed mail, if it has not become pointless, and settle it."""
         due = letter_of(claimed.id, now=now())
         if due is None or due.pointless:
             drop_mail(claimed, now=now())
-            return None
+            return Reply(Verdict.DROPPED, "")
         if claimed.worn_out:
             put_off_mail(claimed, error="tried for 72 hours", jitter=1.0, now=now())
-            return None
+            return Reply(Verdict.DEAD, "")
         try:
             message = self._renderer.render(due.letter)
         except UnmailableError as error:
             mark_mail_refused(claimed, error=str(error), nobody_there=True, now=now())
-            return None
+            return Reply(Verdict.REFUSED, "")
         reply = submit(host, self._sender, due.letter.recipient, message)
         if reply.verdict is Verdict.TAKEN:
             mark_mail_sent(claimed, now=now())
         elif reply.verdict is Verdict.REFUSED:
             mark_mail_refused(claimed, error=reply.words, nobody_there=reply.nobody_there, now=now())
         else:
-            put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=self._dice.random(), now=now())
+            jitter = self._dice.random()
+            state = put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=jitter, now=now())
+            if state is MailState.DEAD:
+                return replace(reply, verdict=Verdict.DEAD)
         return reply
+
+
+def _tell(claimed: ClaimedMail, reply: Reply) -> None:
+    """One log line and one count. Of the server's words the stage and the code: the rest may hold an address."""
+    MAILS.labels(claimed.kind, reply.verdict).inc()
+    told = {
+        "mail_id": claimed.id,
+        "kind": claimed.kind,
+        "verdict": reply.verdict,
+        "reply": " ".join(reply.words.split()[:2]),
+        "clinic_id": claimed.clinic_id,
+        "request_id": claimed.request_id,
+        "invite_id": claimed.invite_id,
+    }
+    log.info("Mail", extra={name: value for name, value in told.items() if value not in {None, ""}})
 
 
 def submit(host: smtplib.SMTP, sender: str, recipient: str, message: EmailMessage) -> Reply:

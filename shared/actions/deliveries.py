@@ -18,7 +18,7 @@ from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
 from shared.models import CompanyAddress, InviteAddress, Mail, Request
 from shared.rules import RETRY_FOR, retry_at
-from shared.states import MailEvent, MailState
+from shared.states import MailEvent, MailKind, MailState
 
 LEASE = timedelta(minutes=5)
 """Longer than the worst send: four SMTP steps at the longest allowed time-out of 60 seconds."""
@@ -27,11 +27,15 @@ LEASE = timedelta(minutes=5)
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
     """A mail that one worker holds until its lease ends. ``worn_out``: its last worker was not heard of again, and it
-    has been tried long enough."""
+    has been tried long enough. The ids after it are for the log."""
 
     id: int
     owner: str
     worn_out: bool
+    kind: MailKind
+    clinic_id: int
+    request_id: int | None
+    invite_id: int | None
 
 
 def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
@@ -57,7 +61,8 @@ def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
         mail.in_doubt = mail.in_doubt or unheard
         mail.attempts += 1
         mail.lease_owner, mail.lease_until = owner, now + LEASE
-        return ClaimedMail(mail.id, owner, worn_out=unheard and mail.created_at + RETRY_FOR <= now)
+        worn_out = unheard and mail.created_at + RETRY_FOR <= now
+        return ClaimedMail(mail.id, owner, worn_out, mail.kind, mail.clinic_id, mail.request_id, mail.invite_id)
 
 
 def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
@@ -93,15 +98,18 @@ def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, n
         return True
 
 
-def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: bool = False, now: datetime) -> bool:
-    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead.
+def put_off_mail(
+    claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: bool = False, now: datetime
+) -> MailState | None:
+    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead. Gives what it is
+    now; None when the lease went to another worker.
 
     ``in_doubt``: it broke off so late that the mail may have left after all.
     """
     with transaction() as session:
         found = _lock(session, claimed)
         if found is None:
-            return False
+            return None
         request, mail = found
         mail.in_doubt = mail.in_doubt or in_doubt
         next_try = retry_at(attempts=mail.attempts, created_at=mail.created_at, jitter=jitter, now=now)
@@ -110,11 +118,11 @@ def put_off_mail(claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: b
             _record(session, mail, AuditEvent.MAIL_DEAD, now)
             if request is not None:
                 after_loss(session, request, mail, now=now)
-            return True
+            return mail.state
         mail.next_try_at = next_try
         mail.lease_owner = mail.lease_until = None
         mail.last_error = error[:300]
-        return True
+        return mail.state
 
 
 def drop_mail(claimed: ClaimedMail, *, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """A mail server that refuses, hangs up or falls silent, at each stage; and one that is not there."""
 
 import logging
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from itertools import pairwise
 
@@ -240,6 +241,25 @@ def test_a_mail_that_can_not_be_rendered_does_not_keep_the_others_from_leaving(
         for job in jobs:
             assert runner.run(job)
     assert mail_states(world, MailKind.INVITE)[POISON] in {MailState.DEAD, MailState.DROPPED}
+
+
+def test_a_long_queue_is_sent_in_cycles_of_half_a_minute_so_that_the_job_shows_that_it_lives(world: World) -> None:
+    for _ in range(3):
+        world.book(ask=["Clearsign", "Northlight", "Bridgeway", "Lumen"])
+
+    def passing() -> datetime:
+        world.pass_time(seconds=2)
+        return world.now
+
+    sender, sent = sender_for(world.jobs), []
+    while any(mail.state is MailState.QUEUED for mail in world.outbox()):
+        began = world.now
+        with world.jobs.app_context():
+            sent.append(sender.send_due(passing))
+        assert world.now - began < timedelta(seconds=45)
+
+    assert len(sent) > 2
+    assert sum(sent) == len(world.post.received) == 12
 
 
 def test_four_senders_at_once_send_each_mail_once(world_on_either: World) -> None:
