@@ -1,19 +1,20 @@
 """Whether an installation can work: what is in order, and what to mend. Changes nothing and sends nothing."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
-from shared import revisions
+from shared import health, revisions
 from shared.db import db, sqlite_file, transaction
 from shared.errors import SettingsError
+from shared.health import About, State
 from shared.jobs import job_list, sender_for
-from shared.queries import Heartbeat, heartbeats, installed_clinics
+from shared.queries import installed_clinics
 from shared.revisions import Standing
 from shared.sender import mail_server_fault
 from shared.settings import Settings, from_environ
@@ -21,9 +22,6 @@ from shared.web import create_base
 
 MIGRATE = "Run: python -m shared.cli migrate"
 START_JOBS = "Start: python -m shared.cli jobs serve"
-
-JOB_IS_LATE_AFTER = timedelta(minutes=2)
-"""Far more than the ten seconds between two heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +78,39 @@ def _database(app: Flask, now: datetime) -> Iterator[Finding]:
     try:
         with transaction():
             pass  # takes the write lock on SQLite
-        standing = revisions.standing(db.engine)
     except DBAPIError as error:
-        yield Finding("Database", False, f"It can't be used ({first_line(error)}). Check DATABASE_URL.")
+        yield _unusable(first_line(error))
+        return
+    database, *others = health.look(job_list(sender_for(app)), now=now)
+    if database.state is not State.OK:
+        yield _unusable(database.words)
         return
     yield Finding("Database", True, f"{file or 'PostgreSQL'} answers")
-    yield _migration(standing)
-    if standing is Standing.HEAD:
-        yield _clinics()
-        yield from _jobs(app, now)
+    yield from _judged(others, now)
 
 
-def _migration(standing: Standing) -> Finding:
-    if standing is Standing.HEAD:
+def _unusable(words: str) -> Finding:
+    return Finding("Database", False, f"It can't be used ({words}). Check DATABASE_URL.")
+
+
+def _judged(found: Iterable[health.Finding], now: datetime) -> Iterator[Finding]:
+    """What the probes judge, in words. The clinics are asked for where the migration is right."""
+    for finding in found:
+        if finding.about is About.MIGRATION:
+            yield _migration(finding.state)
+            if finding.state is not State.OK:
+                return
+            yield _clinics()
+        elif finding.about is About.JOB:
+            yield _job(finding, now)
+        else:
+            yield _due(finding)
+
+
+def _migration(state: State) -> Finding:
+    if state is State.OK:
         return Finding("Migration", True, f"at the newest, {revisions.head()}")
+    standing = {State.EMPTY: Standing.EMPTY, State.UNKNOWN: Standing.UNKNOWN}.get(state, Standing.BEHIND)
     return Finding("Migration", False, NOT_AT_HEAD[standing])
 
 
@@ -115,28 +132,34 @@ def _clinics() -> Finding:
     return Finding("Clinic", True, f"{len(clinics)}, each with an admin who can log in")
 
 
-def _jobs(app: Flask, now: datetime) -> Iterator[Finding]:
-    beats = heartbeats()
-    for job in job_list(sender_for(app)):
-        yield _job(job.name, beats.get(job.name), now)
-
-
-def _job(name: str, beat: Heartbeat | None, now: datetime) -> Finding:
-    """A time that is to come is as bad as one long past: it is left from before the clock was set back."""
-    if beat is None:
-        return Finding("Job", False, f"{name} never ran. {START_JOBS}")
-    done = beat.completed_at
-    words = f"{name} last completed {done:%Y-%m-%d %H:%M:%S} UTC" if done else f"{name} never completed"
-    if done is not None and abs(now - done) <= JOB_IS_LATE_AFTER:
+def _job(found: health.Finding, now: datetime) -> Finding:
+    if found.state is State.NEVER_RAN:
+        return Finding("Job", False, f"{found.job} never ran. {START_JOBS}")
+    done, started = found.since, found.started_at
+    words = f"{found.job} last completed {_instant(done)}" if done else f"{found.job} never completed"
+    if found.state is State.OK:
         return Finding("Job", True, words)
-    if abs(now - beat.started_at) <= JOB_IS_LATE_AFTER:
+    if started is not None and abs(now - started) <= health.LATE_AFTER:
         return Finding("Job", False, f"{words}, but it began just now. Read what `jobs serve` printed.")
     return Finding("Job", False, f"{words}. {START_JOBS}")
 
 
+def _due(found: health.Finding) -> Finding:
+    about, job = ("Mail", "send_mail") if found.about is About.DUE_MAIL else ("Requests", "expire_requests")
+    if found.since is None or found.state is State.OK:
+        return Finding(about, True, "nothing that is due has waited for 2 minutes")
+    return Finding(about, False, f"What is due since {_instant(found.since)} still waits for {job}. Look there first.")
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _mail_server(app: Flask, settings: Settings) -> Finding:
     where = f"{settings.mail_server}:{settings.mail_port}"
-    fault = mail_server_fault(app.extensions["mail"], timeout_seconds=settings.mail_timeout_seconds)
+    fault = mail_server_fault(
+        app.extensions["mail"], timeout_seconds=settings.mail_timeout_seconds, ca_file=settings.mail_ca_file
+    )
     return Finding("Mail server", not fault, f"{where}. {fault}" if fault else f"{where} takes mail from us")
 
 

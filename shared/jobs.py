@@ -4,13 +4,16 @@ Each is harmless if two processes run it, or none for a day: rows say what is du
 """
 
 import logging
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import FrameType
 
+from apscheduler.events import EVENT_SCHEDULER_STARTED
 from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask
 
@@ -26,6 +29,7 @@ from shared.actions import (
 )
 from shared.db import db, empty_log
 from shared.mails import MailRenderer
+from shared.metrics import JOB_FAILURES, JOB_SECONDS
 from shared.queries import clinic_ids, due_request_ids
 from shared.sender import Sender
 from shared.web import Services, services
@@ -38,6 +42,10 @@ REMOVAL_SHARE = 100
 REMOVAL_SHARES = 10
 """Shares of a kind in one cycle; the rest waits for the next."""
 HEARTBEAT_EVERY = timedelta(seconds=10)
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+STOP_WITHIN_SECONDS = 8
+"""How long a cycle may go on after a stop: supervisors kill after ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ def sender_for(app: Flask) -> Sender:
         MailRenderer(settings, parts.tokens),
         sender=settings.mail_sender,
         timeout_seconds=settings.mail_timeout_seconds,
+        ca_file=settings.mail_ca_file,
     )
 
 
@@ -109,11 +118,13 @@ class JobRunner:
                 beat = self._beat_is_due(job)
                 if beat:
                     mark_job_started(job.name, now=clock.utc_now())
-                job.cycle()
+                with JOB_SECONDS.labels(job.name).time():
+                    job.cycle()
                 if beat:
                     mark_job_completed(job.name, now=clock.utc_now())
             except Exception:
                 self._beats.pop(job.name, None)
+                JOB_FAILURES.labels(job.name).inc()
                 log.exception("Job %s failed; it runs again in %s s.", job.name, job.every_seconds)
                 return False
         return True
@@ -126,8 +137,16 @@ class JobRunner:
         return True
 
 
-def serve(app: Flask) -> None:
-    """Run all jobs until SIGTERM or SIGINT; a cycle that has begun is finished.
+def hold_stop_signals() -> None:
+    """Let SIGTERM and SIGINT wait for ``serve``. Before any other thread begins: one that does not hold them would take
+    them, and the process would end at once."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def serve(app: Flask, sender: Sender) -> None:
+    """Run all jobs until SIGTERM or SIGINT. Then no mail is claimed any more and cycles that have begun are finished; a
+    cycle that hangs is given up in time, as by a crash: what it held is due again when its lease ends. Call
+    ``hold_stop_signals`` first.
 
     Memory store, because a database store kills its own thread on one "database is locked"; coalesced and without a
     misfire limit, because a late cycle is better than none.
@@ -136,7 +155,7 @@ def serve(app: Flask) -> None:
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     runner = JobRunner(app)
-    for job in job_list(sender_for(app)):
+    for job in job_list(sender):
         scheduler.add_job(
             runner.run,
             "interval",
@@ -146,9 +165,15 @@ def serve(app: Flask) -> None:
             next_run_time=clock.utc_now(),
         )
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    def stop() -> None:
+        signal.sigwait(STOP_SIGNALS)
+        sender.stop()
         scheduler.shutdown(wait=False)
+        time.sleep(STOP_WITHIN_SECONDS)  # a daemon's sleep: it ends with a process that ends before
+        log.warning("A cycle did not come to its end within %s s: given up", STOP_WITHIN_SECONDS)
+        logging.shutdown()
+        os._exit(0)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopper = threading.Thread(target=stop, daemon=True)
+    scheduler.add_listener(lambda _event: stopper.start(), EVENT_SCHEDULER_STARTED)
     scheduler.start()

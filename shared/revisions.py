@@ -22,13 +22,18 @@ class Standing(StrEnum):
 
 
 def standing(engine: Engine) -> Standing:
-    """Look at the database. A SQLite file that is missing stays missing. Raises SQLAlchemy's DBAPIError."""
+    """Look at the database. Raises SQLAlchemy's DBAPIError."""
+    heads = heads_of(engine)
+    return Standing.EMPTY if not heads else standing_of(heads)
+
+
+def heads_of(engine: Engine) -> tuple[str, ...]:
+    """What stands in the database's own record; nothing if there is none. A SQLite file that is missing stays so."""
     file = sqlite_file(engine)
     if file is not None and not file.exists():
-        return Standing.EMPTY
+        return ()
     with engine.connect() as connection:
-        heads = MigrationContext.configure(connection).get_current_heads()
-    return Standing.EMPTY if not heads else standing_of(heads)
+        return MigrationContext.configure(connection).get_current_heads()
 
 
 def standing_of(heads: tuple[str, ...]) -> Standing:
@@ -36,6 +41,11 @@ def standing_of(heads: tuple[str, ...]) -> Standing:
     if heads == (head(),):
         return Standing.HEAD
     return Standing.BEHIND if len(heads) == 1 and _is_known(heads[0]) else Standing.UNKNOWN
+
+
+def is_one_behind(heads: tuple[str, ...]) -> bool:
+    """Whether a database lacks the newest migration alone: this program works with it too."""
+    return heads == (_scripts().get_revision(head()).down_revision,)
 
 
 def head() -> str:

@@ -64,6 +64,7 @@ from shared.queries.search import SearchChoices, SearchPage, VisitSearch, search
 from shared.queries.sessions import OpenLogin, Viewer, open_logins, viewer_of
 from shared.queries.trail import TrailPage, trail_of_period, trail_of_visit, trail_page
 from shared.queries.users import PasswordPage, UserDetails, UserRow, password_page, user_details, user_list
+from shared.queries.watch import Outbox, first_answers, outbox_depth, requests_by_state, requests_due_since
 
 __all__ = [
     "MOST_VISITS",
@@ -92,6 +93,7 @@ __all__ = [
     "Lobby",
     "Meeting",
     "OpenLogin",
+    "Outbox",
     "PasswordPage",
     "Place",
     "SearchChoices",
@@ -121,6 +123,7 @@ __all__ = [
     "due_request_ids",
     "erasure_plan",
     "find_patients",
+    "first_answers",
     "group_list",
     "group_page",
     "handover",
@@ -139,10 +142,13 @@ __all__ = [
     "mail_is_due",
     "names_of_picks",
     "open_logins",
+    "outbox_depth",
     "password_page",
     "plan_of_change",
     "plan_visit",
     "reference_of",
+    "requests_by_state",
+    "requests_due_since",
     "search_choices",
     "search_visits",
     "settings_page",

@@ -1,8 +1,11 @@
 """check: one line for each thing, what to do about it, and the exit code."""
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -12,8 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shared.jobs import Job, JobRunner
+from shared.db import db
+from shared.jobs import Job, JobRunner, sender_for
 from shared.models import User
+from shared.states import MailState
+from shared.web import create_base
 from tests.cli.console import Console, console_of
 from tests.databases import environ_for
 from tests.faults.smtp_script import DROP, HANG, ScriptedServer
@@ -29,11 +35,11 @@ def line_of(said: str, about: str) -> str:
     return next(" ".join(line.split()) for line in said.splitlines() if f"  {about} " in line)
 
 
-def test_an_installation_in_order_gets_nine_lines_and_zero(world_on_either: World) -> None:
+def test_an_installation_in_order_gets_eleven_lines_and_zero(world_on_either: World) -> None:
     world_on_either.tick()
     said = console_of(world_on_either).does("check")
 
-    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 9
+    assert [line[:4].strip() for line in said.splitlines()] == ["ok"] * 11
     assert "1, each with an admin who can log in" in said
     assert world_on_either.post.received == []
 
@@ -184,13 +190,16 @@ def test_a_mail_server_without_starttls_is_told_where_it_is_wanted(world: World)
 
 
 class StrictServer:
-    """Takes mail only after STARTTLS and a login, and counts logins and mails."""
+    """Takes mail only after STARTTLS and a login, and counts logins and mails. ``signed_by`` holds its certificate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, name: str = "127.0.0.1", until: datetime = datetime(2120, 1, 1, tzinfo=UTC)
+    ) -> None:
         self.logins: list[bytes] = []
         self.mails = 0
+        self.signed_by = certificate(folder, name, until)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate(folder))
+        context.load_cert_chain(self.signed_by)
         self.port = free_port()
         self._controller = Controller(
             self,
@@ -216,17 +225,20 @@ class StrictServer:
         self.logins.append(data.login)
         return AuthResult(success=data.password == SECRET.encode(), handled=False)
 
-    async def handle_MAIL(self, *_words: object) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
         self.mails += 1
+        envelope.mail_from = address
         return "250 OK"
 
 
-def certificate(folder: Path) -> Path:
-    """A key and a certificate that nobody has signed but itself."""
+def certificate(folder: Path, host: str, until: datetime) -> Path:
+    """A key and a certificate for an address that nobody has signed but itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    start = datetime(2020, 1, 1, tzinfo=UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=36500))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, datetime(2020, 1, 1, tzinfo=UTC), until)
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), critical=False)
     file = folder / "mail.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -239,6 +251,7 @@ def test_it_secures_and_logs_in_as_sending_does_and_sends_nothing(world: World, 
     world.tick()
     with StrictServer(tmp_path) as server:
         mail = {"MAIL_PORT": str(server.port), "MAIL_USE_TLS": "1", "MAIL_USERNAME": "dispatch"}
+        mail["MAIL_CA_FILE"] = str(server.signed_by)
         said = console_of(world).setting(MAIL_PASSWORD=SECRET, **mail).does("check")
         assert line_of(said, "Mail server").startswith("ok")
         said = console_of(world).setting(MAIL_PASSWORD="another", **mail).refuses("check")
@@ -246,3 +259,68 @@ def test_it_secures_and_logs_in_as_sending_does_and_sends_nothing(world: World, 
 
     assert set(server.logins) == {b"dispatch"}
     assert server.mails == 0
+
+
+@pytest.mark.parametrize(
+    ("server", "is_known", "sentence"),
+    [
+        ({}, False, "certificate is not trusted (self-signed certificate)"),
+        ({"name": "127.0.0.2"}, True, "certificate is not trusted (IP address mismatch"),
+        ({"until": datetime(2021, 1, 1, tzinfo=UTC)}, True, "certificate is not trusted (certificate has expired)"),
+    ],
+    ids=["signed by nobody", "another's", "expired"],
+)
+def test_a_mail_server_whose_certificate_is_not_trusted_is_told_and_learns_no_password(
+    world: World, tmp_path: Path, server: dict[str, Any], *, is_known: bool, sentence: str
+) -> None:
+    with StrictServer(tmp_path, **server) as strict:
+        mail = {"MAIL_PORT": str(strict.port), "MAIL_USE_TLS": "1", "MAIL_USERNAME": "dispatch"}
+        known = {"MAIL_CA_FILE": str(strict.signed_by)} if is_known else {}
+        said = console_of(world).setting(MAIL_PASSWORD=SECRET, **mail, **known).refuses("check")
+
+    assert sentence in line_of(said, "Mail server")
+    assert "MAIL_CA_FILE" in line_of(said, "Mail server")
+    assert strict.logins == []
+
+
+def test_mail_waits_untouched_while_the_certificate_is_not_trusted_and_leaves_once_it_is(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.book(ask=["Clearsign"])
+    with StrictServer(tmp_path) as strict:
+        strange = replace(
+            world.settings, mail_port=strict.port, mail_use_tls=True, mail_username="dispatch", mail_password=SECRET
+        )
+        for settings in (strange, replace(strange, mail_ca_file=strict.signed_by)):
+            assert [(mail.state, mail.attempts) for mail in world.outbox()] == [(MailState.QUEUED, 0)]
+            assert strict.mails == 0
+            app = create_base("jobs", settings)
+            with app.app_context():
+                sender = sender_for(app)
+                for _ in range(4):
+                    sender.send_due(lambda: world.now)
+                    world.pass_time(seconds=20)
+                db.engine.dispose()
+
+    assert [(mail.state, mail.attempts) for mail in world.outbox()] == [(MailState.SENT, 1)]
+    assert strict.mails == 1
+    assert [record.levelname for record in caplog.records if "certificate" in record.message] == ["ERROR"] * 2
+
+
+def test_what_has_been_due_for_more_than_two_minutes_is_told(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    world.pass_time(minutes=2)
+    said = console_of(world).refuses("check")
+    assert line_of(said, "Mail") == "ok Mail nothing that is due has waited for 2 minutes"
+
+    world.pass_time(seconds=1)
+    said = console_of(world).refuses("check")
+    assert line_of(said, "Mail").startswith(
+        "MEND Mail What is due since 2026-11-23 20:00:00 UTC still waits for send_mail"
+    )
+    assert line_of(said, "Requests").startswith("ok")
+
+    world.now = world.request_of(visit).deadline + timedelta(minutes=2, seconds=1)
+    said = console_of(world).refuses("check")
+    assert line_of(said, "Requests").startswith("MEND Requests What is due since 2026-11-24 ")
