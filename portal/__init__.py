@@ -7,6 +7,7 @@ from portal.admin import companies, groups, languages, patients, trail, users
 from portal.admin import settings as clinic_settings
 from portal.browsers import cookie_name
 from portal.drafts import author_token
+from shared.probes import add_probes
 from shared.settings import Settings
 from shared.web import create_base
 from shared.wrong_links import limiter
@@ -26,6 +27,7 @@ def create_portal(settings: Settings) -> Flask:
     administration = (clinic_settings, languages, companies, groups, users, patients, trail)
     for module in (auth, passwords, account, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)
+    add_probes(app, settings)
     if settings.dev_mailbox:
         app.register_blueprint(dev.bp)
     return app

@@ -21,6 +21,8 @@ ADMINS = frozenset({Role.ADMIN})
 PUBLIC = frozenset(
     {
         "static",
+        "probes.healthz",
+        "probes.readyz",
         "auth.login",
         "auth.submit_login",
         "auth.favicon",

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from shared.probes import add_probes
 from shared.settings import Settings
 from shared.web import create_base
 from shared.wrong_links import limiter
@@ -14,6 +15,7 @@ def create_vendor_portal(settings: Settings) -> Flask:
     limiter.init_app(app)
     app.register_blueprint(respond.bp)
     app.register_blueprint(meet.bp)
+    add_probes(app, settings)
     if settings.development:
         app.register_blueprint(dev.bp)
     return app

@@ -8,6 +8,7 @@ from shared import jobs as job_module
 from shared.cli.opening import installation, refuse, require_newest
 from shared.queries import heartbeats
 from shared.revisions import Standing
+from shared.watching import watch_jobs
 
 
 @click.group()
@@ -46,9 +47,15 @@ def run_job(name: str) -> None:
 @jobs.command()
 def serve() -> None:
     """Run all jobs until stopped."""
-    with installation() as opened:
+    with installation(serves=True) as opened:
         refuse(Standing.EMPTY)
-        job_module.serve(opened.app)
+        job_module.hold_stop_signals()
+        sender = job_module.sender_for(opened.app)
+        try:
+            watch_jobs(opened.app, sender, opened.settings)
+        except OSError as error:
+            raise click.ClickException(f"JOBS_PORT can't be used: {error.strerror}.") from error
+        job_module.serve(opened.app, sender)
 
 
 @click.command()

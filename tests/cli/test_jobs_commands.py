@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -139,3 +140,13 @@ def test_a_database_out_of_reach_is_a_sentence(bare_console: Console, words: tup
     nowhere = bare_console.setting(DATABASE_URL="postgresql://x@127.0.0.1:1/x")
 
     assert "The database can't be used" in nowhere.refuses(*words)
+
+
+def test_a_port_for_the_jobs_that_another_has_is_a_sentence(bare_console: Console) -> None:
+    bare_console.does("migrate")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        environ = bare_console.setting(JOBS_PORT=str(other.getsockname()[1])).environ
+        command = [sys.executable, "-m", "shared.cli", "jobs", "serve"]
+        said = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=60)
+
+    assert (said.returncode, said.stderr) == (1, "Error: JOBS_PORT can't be used: Address already in use.\n")
