@@ -1,0 +1,68 @@
+"""The product's processes as a supervisor runs them: started, told to stop, and waited for."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.databases import environ_for
+from tests.postoffice import free_port
+from tests.world import World
+
+ROOT = Path(__file__).parents[2]
+JOBS = (sys.executable, "-m", "shared.cli", "jobs", "serve")
+SUPERVISOR_KILLS_AFTER = 10.0
+"""Seconds after SIGTERM."""
+
+
+class Process:
+    """A process whose lines can be read."""
+
+    def __init__(self, command: tuple[str, ...], environ: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as file:
+            self.popen = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | environ, stdout=file, stderr=subprocess.STDOUT
+            )
+
+    def stop(self) -> float:
+        """SIGTERM; gives the seconds until it ended, with 0."""
+        began = time.monotonic()
+        self.popen.send_signal(signal.SIGTERM)
+        assert self.popen.wait(SUPERVISOR_KILLS_AFTER) == 0, self.log.read_text()
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.popen.kill()
+        self.popen.wait()
+
+
+@contextmanager
+def running(world: World, command: tuple[str, ...], **more: str) -> Iterator[Process]:
+    """One process over the world's database, ended at the end whatever happens. It has a clock of its own."""
+    folder = world.settings.instance_path
+    environ = environ_for(world.settings.database_url, folder, **{"MAIL_PORT": str(free_port()), **more})
+    process = Process(command, environ, folder / "process.log")
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def gunicorn(app: str, port: int, *, workers: int = 2) -> tuple[str, ...]:
+    """The command that serves one of the two apps."""
+    bind = ("--bind", f"127.0.0.1:{port}", "--workers", str(workers))
+    return (sys.executable, "-m", "gunicorn", *bind, f"wsgi:{app}")
+
+
+def wait_for(what: Callable[[], object], *, seconds: float = 30.0) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.05)
