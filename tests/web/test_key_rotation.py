@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from tests.web.booking import confirm, filled, is_form, kept, preview
 from tests.web.checks import csrf_of, values_of
-from tests.web.processes import another_portal
+from tests.web.visitors import another_portal
 from tests.world import PASSWORD, World, hidden
 
 NEW_KEY = "a-newer-key-for-tests-that-is-long-enough"

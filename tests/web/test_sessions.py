@@ -15,7 +15,7 @@ from shared.states import Role
 from tests.databases import SqliteTemplate
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
 from tests.web.conftest import checked
-from tests.web.processes import another_portal
+from tests.web.visitors import another_portal
 from tests.world import PASSWORD, World, build_world
 
 NEW = "quiet river under stone"

@@ -1,7 +1,6 @@
 """Who tries a password too often: what they see, what waits for them, and whom it does not touch."""
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -10,7 +9,7 @@ from portal import passwords as password_pages
 from shared.states import Role
 from tests.web.booking import filled, is_form, kept, preview
 from tests.web.checks import csrf_of, form_of, values_of, words
-from tests.web.processes import another_portal
+from tests.web.visitors import another_portal, browser
 from tests.world import PASSWORD, World, hashed, hidden
 
 SCHEDULER, NOBODY = "scheduler@demo.example", "nobody@demo.example"
@@ -23,13 +22,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how long an answer takes."""
     monkeypatch.setattr("shared.passwords._NOBODY", hashed("nobody has this password"))
     monkeypatch.setattr(password_pages, "EVEN_SECONDS", 0.0)
-
-
-def browser(app: Flask, address: str = HOME) -> FlaskClient:
-    """A browser without cookies, at an address."""
-    client = app.test_client()
-    client.environ_base["REMOTE_ADDR"] = address
-    return client
 
 
 def log_in(client: FlaskClient, password: str, email: str = SCHEDULER) -> TestResponse:
@@ -80,7 +72,7 @@ def test_a_right_password_waits_as_well_and_is_let_in_afterwards(world: World) -
 def test_a_form_that_waits_behind_the_login_is_not_lost(world: World) -> None:
     values = filled(world, ask=["Clearsign"])
     page = preview(world.login(), values)
-    client = browser(world.portal)
+    client = browser(world.portal, HOME)
     login = client.post("/visits", data=values_of(page, field="preview"))
     use_up(client)
 
@@ -95,7 +87,7 @@ def test_a_form_that_waits_behind_the_login_is_not_lost(world: World) -> None:
 
 
 def test_where_the_person_was_going_is_not_lost_either(world: World) -> None:
-    client = browser(world.portal)
+    client = browser(world.portal, HOME)
     use_up(client)
 
     data = {"csrf_token": csrf_of(client.get("/login")), "email": SCHEDULER, "password": "wrong", "next": "/board"}
@@ -147,7 +139,7 @@ def test_a_new_browser_cookie_or_page_makes_no_new_tries(world: World) -> None:
 
 def test_who_guesses_elsewhere_does_not_keep_the_person_out(world_on_either: World) -> None:
     world = world_on_either
-    mine = browser(world.portal)
+    mine = browser(world.portal, HOME)
     assert log_in(mine, PASSWORD).status_code == 303
     attack(world)
 
@@ -158,10 +150,10 @@ def test_who_guesses_elsewhere_does_not_keep_the_person_out(world_on_either: Wor
 
 
 def test_a_known_browser_gets_in_beside_somebody_who_guesses_at_the_same_network(world: World) -> None:
-    mine = browser(world.portal)
+    mine = browser(world.portal, HOME)
     log_in(mine, PASSWORD)
-    use_up(browser(world.portal))
-    assert log_in(browser(world.portal), PASSWORD).status_code == 429
+    use_up(browser(world.portal, HOME))
+    assert log_in(browser(world.portal, HOME), PASSWORD).status_code == 429
 
     mine.post("/logout", data={"csrf_token": csrf_of(mine.get("/"))})
     assert [log_in(mine, "wrong").status_code for _ in range(9)] == [422] * 9
@@ -187,7 +179,7 @@ def test_a_link_from_a_mail_lets_in_whatever_is_guessed_meanwhile(world: World) 
 
 
 def test_a_changed_password_keeps_this_browser_known_and_no_other(world: World) -> None:
-    here, there = browser(world.portal), browser(world.portal, EVIL)
+    here, there = browser(world.portal, HOME), browser(world.portal, EVIL)
     for client in (here, there):
         log_in(client, PASSWORD)
     data = values_of(here.get("/account"), field="old") | {"old": [PASSWORD], "password": [NEW], "again": [NEW]}
@@ -199,7 +191,7 @@ def test_a_changed_password_keeps_this_browser_known_and_no_other(world: World) 
 
 
 def test_one_browser_of_many_people_is_known_as_the_last_ten(world: World) -> None:
-    shared = browser(world.portal)
+    shared = browser(world.portal, HOME)
     people = [f"person{number}@demo.example" for number in range(11)]
     for number in range(11):
         world.add_user(Role.STAFF, f"Person {number}")
@@ -236,7 +228,7 @@ def test_a_forms_draft_does_not_pass_for_a_known_browser(world: World) -> None:
 
 
 def test_a_browser_is_known_for_half_a_year(world: World) -> None:
-    client = browser(world.portal)
+    client = browser(world.portal, HOME)
     log_in(client, PASSWORD)
     world.pass_time(days=179)
     assert [log_in(client, "wrong").status_code for _ in range(6)] == [422] * 6
@@ -264,7 +256,7 @@ def test_who_asks_for_links_without_end_is_told_to_wait(world: World) -> None:
     assert asked[-1].headers["Retry-After"] == "360"
     assert "Try again in 6 minutes. A mail that has arrived already is still good" in words(asked[-1])
     assert values_of(asked[-1], field="email")["email"] == [emails[-1]]
-    other = browser(world.portal)
+    other = browser(world.portal, HOME)
     data = {"csrf_token": csrf_of(other.get("/password/forgot")), "email": SCHEDULER}
     assert other.post("/password/forgot", data=data).status_code == 303
 

@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import passwords as password_pages
@@ -17,6 +15,7 @@ from tests.web.changing import save
 from tests.web.checks import csrf_of, dump, values_of, words
 from tests.web.conftest import checked
 from tests.web.test_vendor_table import GONE
+from tests.web.visitors import browser
 from tests.world import World, build_world
 
 NEW = "quiet river under stone"
@@ -37,12 +36,6 @@ def met(sqlite_template: SqliteTemplate) -> Iterator[World]:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(password_pages, "EVEN_SECONDS", 0.0)
-
-
-def browser(app: Flask, address: str) -> FlaskClient:
-    client = app.test_client()
-    client.environ_base["REMOTE_ADDR"] = address
-    return client
 
 
 def token_of(path: str) -> str:

@@ -1,9 +1,10 @@
-"""More processes than the world's own, on the same database."""
+"""Browsers at addresses of their own, and more processes than the world's on the same database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
+from flask.testing import FlaskClient
 
 from portal import create_portal
 from shared.db import db
@@ -21,3 +22,10 @@ def another_portal(settings: Settings) -> Iterator[Flask]:
     finally:
         with app.app_context():
             db.engine.dispose()
+
+
+def browser(app: Flask, address: str) -> FlaskClient:
+    """A browser without cookies, at an address."""
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
