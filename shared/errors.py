@@ -24,5 +24,9 @@ class LastAdminError(DomainError):
     """Nobody would be left to administer the clinic."""
 
 
+class BusyError(Exception):
+    """Too many want the same costly thing at once; the same wish can be met a moment later."""
+
+
 class SettingsError(Exception):
     """The environment does not describe a runnable product; the message lists every fault at once."""

@@ -2,11 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
+from shared.errors import BusyError
 from shared.texts import is_readable
 
 SHORTEST, LONGEST = 12, 200
@@ -27,18 +31,29 @@ HOUSE = (
 )  # fmt: skip
 """Words that whoever guesses here would try first, as much known as the owner's name."""
 
-_hasher = PasswordHasher()
+AT_ONCE = 4
+"""How many passwords one process hashes at the same time: each takes 64 MiB, and all the cores that it can get."""
+WAITS_SECONDS = 10.0
+
+hasher = PasswordHasher()
+"""Argon2id with the library's recommended cost."""
+_places = BoundedSemaphore(AT_ONCE)
 
 
 def hash_password(password: str) -> str:
-    """Argon2id with the library's recommended cost. Slow on purpose: not within a transaction."""
-    return _hasher.hash(_spelt(password))
+    """What is stored of a password. Slow on purpose: not within a transaction. Raises BusyError as below."""
+    with _place():
+        return hasher.hash(_spelt(password))
 
 
 def password_matches(password_hash: str | None, password: str) -> bool:
-    """Whether it is the password behind the hash. Where there is no hash it takes as long, and is not."""
+    """Whether it is the password behind the hash. Where there is no hash it takes as long, and is not.
+
+    Raises BusyError if too many others are being checked for too long.
+    """
     try:
-        _hasher.verify(password_hash or _NOBODY, _spelt(password))
+        with _place():
+            hasher.verify(password_hash or _NOBODY, _spelt(password))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
@@ -61,6 +76,17 @@ def password_fault(password: str, *, about: tuple[str, ...]) -> str:
     if zxcvbn(password[:_ESTIMATED], user_inputs=known)["score"] < _SAFE:
         return "This is easy to guess. Add words that don't belong together, or choose another."
     return ""
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of the few places to hash in, waited for in line; whose password it is makes no difference."""
+    if not _places.acquire(timeout=WAITS_SECONDS):
+        raise BusyError
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def _spelt(password: str) -> str:

@@ -20,7 +20,7 @@ from werkzeug.routing import IntegerConverter, MapAdapter
 
 from shared import clock, edge, times
 from shared.db import db, prepare_engine
-from shared.errors import DomainError, NotFoundError
+from shared.errors import BusyError, DomainError, NotFoundError
 from shared.meeting import MeetingProvider, pin_text, provider_from
 from shared.settings import Settings
 from shared.states import BADGE_WORDS, BadgeKind
@@ -214,6 +214,11 @@ def _prepare_errors(app: Flask) -> None:
         is_gone = isinstance(error, NotFoundError)
         title = "Page not found" if is_gone and not holds_form() else "That can't be done"
         return error_page(404 if is_gone else 409, title, error.sentence)
+
+    @app.errorhandler(BusyError)
+    def busy(_error: BusyError) -> Response:
+        log.warning("Too much at once in %s", request.endpoint)
+        return error_page(503, "Many people are logging in just now", "Nothing was changed. Try again shortly.")
 
     @app.errorhandler(OperationalError)
     def database_error(error: OperationalError) -> Response:

@@ -30,11 +30,11 @@ def log_in(*, email: str, password: str, admission: Admission, replaces: str | N
     """Open a session under a new token, or None. An unknown address costs as much time as a wrong password.
 
     ``admission`` is the try as it was counted. ``replaces`` is the token that the browser held before, if any; it ends
-    here.
+    here. Raises BusyError, for known and unknown addresses alike, if too many log in at once.
     """
     with reading() as session:
         user = session.scalar(select(User).where(User.email == login_name(email), User.active))
-        matches = password_matches(user.password_hash if user else None, password)  # no transaction: slow on purpose
+    matches = password_matches(user.password_hash if user else None, password)  # slow on purpose: holds no connection
     with transaction() as session:
         if user is None or not _is_unchanged(session, user):
             _count_failure(session, admission, now)

@@ -18,7 +18,7 @@ from shared.actions import (
     set_password_by_link,
 )
 from shared.actions import sessions as login_module
-from shared.db import reading
+from shared.db import db, reading
 from shared.models import PasswordLink, User, UserSession
 from shared.passwords import HOUSE, password_fault, password_matches
 from shared.queries import password_page, viewer_of
@@ -350,3 +350,19 @@ def test_a_login_that_began_before_the_password_was_set_does_not_outlive_it(
     assert not enter(world, PASSWORD)
     with world.jobs.app_context(), reading() as session:
         assert session.scalars(select(func.count()).select_from(UserSession)).one() == 0
+
+
+def test_a_login_holds_no_connection_while_it_waits_and_hashes(
+    world_on_either: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def watched(password_hash: str | None, password: str) -> bool:
+        held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return password_matches(password_hash, password)
+
+    monkeypatch.setattr(login_module, "password_matches", watched)
+
+    assert enter(world_on_either, PASSWORD)
+    assert not enter(world_on_either, PASSWORD, email="nobody@demo.example")
+    assert held == [0, 0]

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from shared import passwords
 from shared.db import reading
 from shared.models import User, UserSession
 from shared.states import Role
@@ -334,6 +336,24 @@ def test_a_tampered_cookie_is_no_login(world: World) -> None:
     for wrong in (value[:-3] + "xyz", value + "x", "", "é", "." + value, value.partition(".")[0]):
         client.set_cookie("session", wrong)
         assert not is_in(client), wrong
+
+
+def test_while_too_many_log_in_at_once_everybody_is_asked_to_try_again_and_nothing_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(world)
+    client = world.portal.test_client()
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "WAITS_SECONDS", 0.01)
+        patch.setattr(passwords, "_places", BoundedSemaphore(1))
+        with passwords._place():
+            pages = [log_in(client, email) for email in ("scheduler@demo.example", "nobody@demo.example")]
+
+    assert [(page.status_code, page.headers["Retry-After"]) for page in pages] == [(503, "10")] * 2
+    assert words(pages[0]) == words(pages[1])
+    assert "Many people are logging in just now" in words(pages[0])
+    assert dump(world) == before
+    assert log_in(client).status_code == 303
 
 
 def test_a_page_says_so_when_the_database_can_not_be_reached(world: World) -> None:
