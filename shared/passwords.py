@@ -59,6 +59,11 @@ def password_matches(password_hash: str | None, password: str) -> bool:
     return password_hash is not None
 
 
+def renewed_hash(password_hash: str, password: str) -> str | None:
+    """A hash of today's cost for a password that matched one of another cost; None where the cost is right."""
+    return hash_password(password) if hasher.check_needs_rehash(password_hash) else None
+
+
 def password_fault(password: str, *, about: tuple[str, ...]) -> str:
     """Why it can't be a new password, in a sentence that says what to do; empty if it can.
 

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from portal import create_portal
-from shared import clock
+from shared import clock, passwords
 from shared.actions import (
     Admission,
     AnswerOutcome,
@@ -73,10 +73,9 @@ START = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 TOMORROW = date(2026, 11, 24)
 
 
-@cache
-def hashed(password: str) -> str:
-    """Argon2 is slow on purpose, here as fast as it can be: tests log in many times."""
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
+# Argon2 is slow on purpose, here as fast as it can be: tests log in many times.
+passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+hashed = cache(passwords.hash_password)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from shared.actions.tries import Admission
 from shared.audit import Actor, AuditEvent, record
 from shared.db import reading, transaction
 from shared.models import User, UserSession
-from shared.passwords import password_matches
+from shared.passwords import password_matches, renewed_hash
 from shared.texts import login_name
 from shared.throttle import give_back, spend
 from shared.tokens import hash_token, new_session_token
@@ -30,11 +30,13 @@ def log_in(*, email: str, password: str, admission: Admission, replaces: str | N
     """Open a session under a new token, or None. An unknown address costs as much time as a wrong password.
 
     ``admission`` is the try as it was counted. ``replaces`` is the token that the browser held before, if any; it ends
-    here. Raises BusyError, for known and unknown addresses alike, if too many log in at once.
+    here. Raises BusyError, for known and unknown addresses alike, if too many log in at once. A hash whose cost is no
+    longer today's is renewed: a second login of the same person in that moment finds another hash and has to be repeated.
     """
     with reading() as session:
         user = session.scalar(select(User).where(User.email == login_name(email), User.active))
     matches = password_matches(user.password_hash if user else None, password)  # slow on purpose: holds no connection
+    renewed = renewed_hash(user.password_hash, password) if matches and user and user.password_hash else None
     with transaction() as session:
         if user is None or not _is_unchanged(session, user):
             _count_failure(session, admission, now)
@@ -45,6 +47,8 @@ def log_in(*, email: str, password: str, admission: Admission, replaces: str | N
             record(session, AuditEvent.LOGIN_FAILED, clinic_id=user.clinic_id, by=by, now=now)
             return None
         give_back(session, admission.taken, now=now)
+        if renewed is not None:
+            session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
         token = new_session_token()
         if replaces is not None:
             session.execute(

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 from sqlalchemy import func, select
 
 from shared.actions import (
@@ -26,7 +27,7 @@ from shared.states import MailKind, MailState, Role
 from shared.tokens import LinkKind, VerifiedLink
 from tests.actions.desk import snapshot
 from tests.faults.racing import racers
-from tests.world import ADMITTED, PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World, hashed
 
 NEW = "quiet river under stone"
 DECISION = (Path(__file__).parents[2] / "docs" / "decisions" / "12-passwords.md").read_text()
@@ -70,6 +71,11 @@ def is_in(world: World, token: str) -> bool:
 def change(world: World, old: str, new: str, *, keep: str) -> PasswordResult:
     with world.jobs.app_context():
         return change_password(world.clinic.scope(), old=old, new=new, keep=keep, admission=ADMITTED, now=world.now)
+
+
+def stored(world: World, user_id: int) -> str:
+    with world.jobs.app_context(), reading() as session:
+        return session.get_one(User, user_id).password_hash or ""
 
 
 def test_a_link_sets_the_password_once_and_logs_its_owner_out_everywhere(world_on_either: World) -> None:
@@ -350,6 +356,21 @@ def test_a_login_that_began_before_the_password_was_set_does_not_outlive_it(
     assert not enter(world, PASSWORD)
     with world.jobs.app_context(), reading() as session:
         assert session.scalars(select(func.count()).select_from(UserSession)).one() == 0
+
+
+def test_a_good_login_renews_a_hash_of_another_cost_and_no_other_one(world_on_either: World) -> None:
+    world, user = world_on_either, world_on_either.clinic.users["scheduler"]
+    old = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    world.change(User, user, password_hash=old)
+
+    assert not enter(world, "a guess at it")
+    assert stored(world, user) == old
+    here = enter(world, PASSWORD)
+    new = stored(world, user)
+    assert extract_parameters(new) == extract_parameters(hashed(PASSWORD)) != extract_parameters(old)
+    assert is_in(world, here)
+    assert enter(world, PASSWORD)
+    assert stored(world, user) == new
 
 
 def test_a_login_holds_no_connection_while_it_waits_and_hashes(
