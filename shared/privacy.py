@@ -61,14 +61,19 @@ def patient_fields_of(visit: Visit) -> tuple[str, ...]:
     return tuple(name for name in PATIENT_FIELDS if getattr(visit, name))
 
 
-def empty_patient(session: Session, visit: Visit, *, now: datetime) -> None:
-    """Remove what names the patient: from the visit's row, from what the search compares, and from the fingerprints of
-    the previews that made or changed it, from which a guess could be confirmed."""
-    visit.patient_name = visit.patient_contact = visit.reason = ""
-    visit.cancel_reason = None
-    visit.patient_removed_at = now
-    visit.version += 1
-    session.execute(update(Confirmation).where(Confirmation.visit_id == visit.id).values(digest=""))
+def empty_patients(session: Session, visits: Sequence[Visit], *, now: datetime) -> None:
+    """Remove what names the patient: from the visits' rows, from what the search compares, and from the fingerprints of
+    the previews that made or changed them, on which a guess could be tried."""
+    for visit in visits:
+        visit.patient_name = visit.patient_contact = visit.reason = ""
+        visit.cancel_reason = None
+        visit.patient_removed_at = now
+        visit.version += 1
+    ids = [visit.id for visit in visits]
+    session.execute(
+        update(Confirmation).where(Confirmation.visit_id.in_(ids)).values(digest=""),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def reasons_of(session: Session, request_id: int) -> Sequence[int]:

@@ -41,8 +41,9 @@ def erase_patient(scope: Scope, visit_ids: Sequence[int], *, promised: str, now:
         plan = plan_erasure(session, scope, visit_ids, now=now)
         if plan.is_empty or plan.digest() != promised:
             return None
+        visits = [session.get_one(Visit, erased.id) for erased in plan.erased]
+        privacy.empty_patients(session, visits, now=now)
         for erased in plan.erased:
-            privacy.empty_patient(session, session.get_one(Visit, erased.id), now=now)
             _record(session, AuditEvent.PATIENT_ERASED, scope, now, visit_id=erased.id, fields=erased.held)
         for silenced in plan.silenced:
             held = privacy.empty_notes(session, session.get_one(Request, silenced.request_id), now=now)

@@ -23,8 +23,6 @@ def remove_old_patients(clinic_id: int, *, limit: int, now: datetime) -> int:
         due = select(Visit).where(*privacy.patient_is_due(clinic_id, ended_before)).order_by(Visit.ends_at, Visit.id)
         visits = session.scalars(due.limit(limit).with_for_update(key_share=True, skip_locked=True)).all()
         for visit in visits:
-            held = privacy.patient_fields_of(visit)
-            privacy.empty_patient(session, visit, now=now)
             record(
                 session,
                 AuditEvent.PATIENT_REMOVED,
@@ -32,8 +30,9 @@ def remove_old_patients(clinic_id: int, *, limit: int, now: datetime) -> int:
                 by=SYSTEM,
                 now=now,
                 visit_id=visit.id,
-                fields=held,
+                fields=privacy.patient_fields_of(visit),
             )
+        privacy.empty_patients(session, visits, now=now)
         return len(visits)
 
 
