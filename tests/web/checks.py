@@ -152,8 +152,13 @@ def form_of(response: TestResponse, *, field: str) -> Tag:
 
 def values_of(response: TestResponse, *, field: str) -> dict[str, list[str]]:
     """What a browser would send for the form with that field: every field's values, buttons left out."""
+    return field_values(form_of(response, field=field))
+
+
+def field_values(form: Tag) -> dict[str, list[str]]:
+    """What a browser would send for a form: every field's values, buttons left out."""
     found: dict[str, list[str]] = {}
-    for tag in form_of(response, field=field).find_all(["input", "select", "textarea"]):
+    for tag in form.find_all(["input", "select", "textarea"]):
         name = str(tag.get("name") or "")
         if not name or tag.has_attr("disabled"):
             continue

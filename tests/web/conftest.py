@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared.wrong_links import limiter
-from tests.databases import SqliteTemplate
+from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.web.checks import CheckedClient
+from tests.web.clinics import TwoClinics, two_clinics
 from tests.world import World, build_world
 
 
@@ -44,3 +45,13 @@ def shared_world(sqlite_template: SqliteTemplate) -> Iterator[World]:
     """One world for all tests of a file. Only for tests that change nothing in it."""
     with sqlite_template.database() as url, build_world(url) as built:
         yield checked(built)
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+def clinics(request: pytest.FixtureRequest) -> Iterator[TwoClinics]:
+    """Two clinics for all tests of a file, which change nothing they look at. What walks through everything takes as
+    long again on PostgreSQL: there it is a soak."""
+    name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
+    template: SqliteTemplate | PostgresTemplate = request.getfixturevalue(name)
+    with template.database() as url, build_world(url) as world:
+        yield two_clinics(world)
