@@ -31,7 +31,7 @@ def log_in(*, email: str, password: str, admission: Admission, replaces: str | N
 
     ``admission`` is the try as it was counted. ``replaces`` is the token that the browser held before, if any; it ends
     here. Raises BusyError, for known and unknown addresses alike, if too many log in at once. A hash whose cost is no
-    longer today's is renewed: a second login of the same person in that moment finds another hash and has to be repeated.
+    longer today's is renewed: a second login of the same person in that moment finds another hash, and is repeated.
     """
     with reading() as session:
         user = session.scalar(select(User).where(User.email == login_name(email), User.active))
