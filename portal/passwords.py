@@ -83,7 +83,8 @@ def set_password(token: str) -> Response:
     form = NewPasswordForm()
     if not form.validate():
         return _choose_page(form, found, token, status=422)
-    result = set_password_by_link(link, form.password.data or "", now=request_now())
+    leaked = services().settings.leaked_passwords_file
+    result = set_password_by_link(link, form.password.data or "", leaked=leaked, now=request_now())
     if result.outcome is PasswordOutcome.LINK_DEAD:
         return _gone()
     if result.known is None:
@@ -123,7 +124,8 @@ def _change(form: ChangePasswordForm) -> PasswordResult | Slowed:
     if isinstance(admission, Slowed):
         return admission
     old, new = form.old.data or "", form.password.data or ""
-    result = change_password(viewer().scope, old=old, new=new, keep=keep, admission=admission, now=now)
+    leaked = services().settings.leaked_passwords_file
+    result = change_password(viewer().scope, old=old, new=new, keep=keep, admission=admission, leaked=leaked, now=now)
     if result.outcome is PasswordOutcome.REFUSED:
         form.password.errors = [result.fault]
     elif result.outcome is PasswordOutcome.NOT_THE_OLD_ONE:

@@ -14,6 +14,7 @@ from shared.db import db, sqlite_file, transaction
 from shared.errors import SettingsError
 from shared.health import About, State
 from shared.jobs import job_list, sender_for
+from shared.leaked import list_fault
 from shared.queries import installed_clinics
 from shared.revisions import Standing
 from shared.sender import mail_server_fault
@@ -46,6 +47,8 @@ def findings(*, now: datetime) -> Iterator[Finding]:
     yield Finding("Settings", True, "complete")
     folder = _folder(settings.instance_path)
     yield folder
+    if settings.leaked_passwords_file is not None:
+        yield _leaked_passwords(settings.leaked_passwords_file)
     if folder.well:
         app = create_base("jobs", settings)
         with app.app_context():
@@ -64,6 +67,12 @@ def _folder(path: Path) -> Finding:
     except OSError as error:
         return _unwritable(error)
     return Finding("Folder", True, f"{path} can be written to")
+
+
+def _leaked_passwords(path: Path) -> Finding:
+    fault = list_fault(path)
+    words = f"{path} {fault}. Check LEAKED_PASSWORDS_FILE." if fault else f"{path} is a list in order"
+    return Finding("Leaked list", not fault, words)
 
 
 def _unwritable(error: OSError) -> Finding:

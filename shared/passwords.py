@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -11,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
 from shared.errors import BusyError
+from shared.leaked import is_leaked
 from shared.texts import is_readable
 
 SHORTEST, LONGEST = 12, 200
@@ -64,10 +66,10 @@ def renewed_hash(password_hash: str, password: str) -> str | None:
     return hash_password(password) if hasher.check_needs_rehash(password_hash) else None
 
 
-def password_fault(password: str, *, about: tuple[str, ...]) -> str:
+def password_fault(password: str, *, about: tuple[str, ...], leaked: Path | None) -> str:
     """Why it can't be a new password, in a sentence that says what to do; empty if it can.
 
-    ``about`` is what is known of its owner: mail address, name, clinic.
+    ``about`` is what is known of its owner: mail address, name, clinic. ``leaked`` is a list of leaked passwords.
     """
     if len(password) < SHORTEST:
         return f"Use at least {SHORTEST} characters. A few words that don't belong together are easy to remember."
@@ -80,6 +82,8 @@ def password_fault(password: str, *, about: tuple[str, ...]) -> str:
         return "This is too close to your name, address or clinic, or to words that everybody here uses. Choose others."
     if zxcvbn(password[:_ESTIMATED], user_inputs=known)["score"] < _SAFE:
         return "This is easy to guess. Add words that don't belong together, or choose another."
+    if is_leaked(_spelt(password), leaked):
+        return "This was somebody's password and has been stolen, so that guessers try it. Choose another."
     return ""
 
 

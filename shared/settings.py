@@ -53,6 +53,8 @@ class Settings:
     meeting_jwt_secret: str | None = field(repr=False)
     conference_domain: str
     conference_mapper_secret: str | None = field(repr=False)
+    leaked_passwords_file: Path | None
+    """SHA-1 hashes of passwords that nobody may choose, in order."""
     session_idle_minutes: int
     session_absolute_hours: int
     keep_logins_days: int
@@ -122,6 +124,10 @@ class _Reader:
                 self.faults.append(f"{name}_FILE is empty")
         return value
 
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        return Path(value).resolve() if value else None
+
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
         raw = self.environ.get(name, "").strip()
         if not raw:
@@ -190,6 +196,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
         meeting_jwt_secret=read.secret("MEETING_JWT_SECRET"),
         conference_domain=read.text("CONFERENCE_DOMAIN", "conference.interpreter-dispatch.example") or "",
         conference_mapper_secret=read.secret("CONFERENCE_MAPPER_SECRET"),
+        leaked_passwords_file=read.path("LEAKED_PASSWORDS_FILE"),
         session_idle_minutes=read.number("SESSION_IDLE_MINUTES", 15, low=1, high=1440),
         session_absolute_hours=read.number("SESSION_ABSOLUTE_HOURS", 12, low=1, high=168),
         keep_logins_days=read.number("KEEP_LOGINS_DAYS", 90, low=1, high=3650),

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
@@ -57,7 +58,9 @@ def ask_password_reset(email: str, *, now: datetime) -> None:
             _record(session, user, AuditEvent.PASSWORD_ASKED, SYSTEM, now)
 
 
-def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) -> PasswordResult:
+def set_password_by_link(
+    link: VerifiedLink, password: str, *, leaked: Path | None = None, now: datetime
+) -> PasswordResult:
     """Set the password of the person whom the link was mailed to. A link works once; all logins of theirs end.
 
     A second click finds a dead link, also at the same moment: the condition in the write decides.
@@ -70,7 +73,7 @@ def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) ->
         )
         if user is None:
             return PasswordResult(PasswordOutcome.LINK_DEAD)
-        fault = password_fault(password, about=_about(session, user))
+        fault = password_fault(password, about=_about(session, user), leaked=leaked)
     if fault:
         return PasswordResult(PasswordOutcome.REFUSED, fault)
     hashed = hash_password(password)  # outside the transaction: it is slow on purpose
@@ -83,13 +86,13 @@ def set_password_by_link(link: VerifiedLink, password: str, *, now: datetime) ->
 
 
 def change_password(
-    scope: Scope, *, old: str, new: str, keep: str, admission: Admission, now: datetime
+    scope: Scope, *, old: str, new: str, keep: str, admission: Admission, leaked: Path | None = None, now: datetime
 ) -> PasswordResult:
     """Change one's own password. Every login of theirs ends but the one with the token ``keep``.
     The same one again is refused. ``admission`` is the try at the old one, as it was counted."""
     with reading() as session:
         user = session.get_one(User, scope.user_id)
-        fault = password_fault(new, about=_about(session, user))
+        fault = password_fault(new, about=_about(session, user), leaked=leaked)
     seen = user.password_hash
     if not password_matches(seen, old):
         _note_failure(scope, now)

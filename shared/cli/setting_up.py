@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -52,7 +54,7 @@ def create_clinic(*, password_stdin: bool, yes: bool, **given: str | None) -> No
     """Create a clinic and its first admin. Asks for what no option says."""
     if password_stdin:
         _demand(given)
-    with installation():
+    with installation() as opened:
         require_newest()
         _confirm_another(yes=yes, asking=not password_stdin)
         answers = {
@@ -61,7 +63,8 @@ def create_clinic(*, password_stdin: bool, yes: bool, **given: str | None) -> No
         admin = FirstAdmin(name=answers.pop("admin_name"), email=answers.pop("admin_email").lower())
         wanted = NewClinic(**answers)
         about = (admin.email, admin.name, wanted.name)
-        password = _password_of_input(about) if password_stdin else _asked_password(about)
+        fault_of = partial(password_fault, about=about, leaked=opened.settings.leaked_passwords_file)
+        password = _password_of_input(fault_of) if password_stdin else _asked_password(fault_of)
         result = create_clinic_with_admin(wanted, admin, password=password, now=clock.utc_now())
         if result.errors:
             raise click.ClickException(" ".join(result.errors.values()))
@@ -115,11 +118,11 @@ def _confirm_another(*, yes: bool, asking: bool) -> None:
     click.confirm(f"The database holds {names} already. Create another clinic?", abort=True)
 
 
-def _asked_password(about: tuple[str, ...]) -> str:
+def _asked_password(fault_of: Callable[[str], str]) -> str:
     """Ask for it twice without showing it."""
 
     def checked(value: str) -> str:
-        if fault := password_fault(value, about=about):
+        if fault := fault_of(value):
             raise click.UsageError(fault)
         return value
 
@@ -127,9 +130,9 @@ def _asked_password(about: tuple[str, ...]) -> str:
     return click.prompt(question, hide_input=True, confirmation_prompt="Once more", value_proc=checked)
 
 
-def _password_of_input(about: tuple[str, ...]) -> str:
+def _password_of_input(fault_of: Callable[[str], str]) -> str:
     password = sys.stdin.readline().rstrip("\r\n")
-    if fault := password_fault(password, about=about):
+    if fault := fault_of(password):
         raise click.ClickException(f"The password can't be used. {fault}")
     return password
 

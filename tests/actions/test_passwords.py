@@ -228,8 +228,8 @@ def test_a_weak_password_is_refused_and_the_link_stays_good(world: World, passwo
 
 
 def test_words_of_the_house_may_stand_in_a_password_and_are_written_down() -> None:
-    assert password_fault("interpreter dispatch", about=()).startswith("This is too close to")
-    assert not password_fault("interpreter dispatch under stone", about=())
+    assert password_fault("interpreter dispatch", about=(), leaked=None).startswith("This is too close to")
+    assert not password_fault("interpreter dispatch under stone", about=(), leaked=None)
 
     listed = re.findall(r"[a-z]+", DECISION.partition("HOUSE`): ")[2].partition(". ")[0])
     assert listed == list(HOUSE)

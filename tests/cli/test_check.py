@@ -72,6 +72,22 @@ def test_a_folder_that_can_not_be_written_to_is_named(tmp_path: Path) -> None:
     assert "INSTANCE_PATH" in Console(environ).refuses("jobs", "list")
 
 
+def test_a_list_of_leaked_passwords_is_looked_at_if_there_is_one(console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "leaked.txt"
+    listed = console.setting(LEAKED_PASSWORDS_FILE=str(file))
+    assert "Leaked list" not in console.refuses("check")
+
+    for content, words in (
+        (None, "can't be read (No such file or directory). Check LEAKED_PASSWORDS_FILE."),
+        ("B" * 40 + ":1\n" + "A" * 40 + ":1\n", "is not in the order of its hashes. Check LEAKED_PASSWORDS_FILE."),
+        ("A" * 40 + ":1\n" + "B" * 40 + ":1\n", "is a list in order"),
+    ):
+        if content is not None:
+            file.write_text(content)
+        mark = "ok" if content and content.startswith("A") else "MEND"
+        assert line_of(listed.refuses("check"), "Leaked list") == f"{mark} Leaked list {file} {words}"
+
+
 def test_a_missing_database_is_told_and_not_made(bare_console: Console, tmp_path: Path) -> None:
     said = bare_console.refuses("check")
 

@@ -1,5 +1,6 @@
 """create-clinic: from an empty database to an admin who is logged in."""
 
+import hashlib
 import re
 import sqlite3
 from pathlib import Path
@@ -172,6 +173,14 @@ def test_a_password_that_the_portal_would_refuse_is_refused_here(console: Consol
 
     assert "The password can't be used." in said
     assert password == "" or password not in said
+    assert rows_of(console)["User"] == 0
+
+
+def test_a_leaked_password_is_refused_here_too(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "leaked.txt").write_text(hashlib.sha1(PASSWORD.encode()).hexdigest().upper() + "\n")
+
+    said = refused(console.setting(LEAKED_PASSWORDS_FILE=str(tmp_path / "leaked.txt")))
+    assert "has been stolen" in " ".join(said.split())
     assert rows_of(console)["User"] == 0
 
 

@@ -1,8 +1,10 @@
 """Forgotten passwords, links from mails, and one's own account page."""
 
+import hashlib
 import logging
 import re
 import time
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,8 +15,10 @@ from shared.models import User
 from shared.states import MailKind, Role
 from shared.tokens import LinkKind
 from tests.actions.desk import tokens_of
+from tests.databases import SqliteTemplate
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
-from tests.world import PASSWORD, World
+from tests.web.conftest import checked
+from tests.world import PASSWORD, World, build_world
 
 NEW = "quiet river under stone"
 SCHEDULER = "scheduler@demo.example"
@@ -177,6 +181,22 @@ def test_what_is_wrong_with_a_password_is_said_and_no_password_is_shown_again(
     assert (kept["password"], kept["again"]) == ([""], [""])
     assert dump(world) == before
     assert choose(client, path).status_code == 303
+
+
+def test_a_leaked_password_is_taken_neither_by_a_mailed_link_nor_on_ones_own_page(
+    sqlite_template: SqliteTemplate, tmp_path: Path
+) -> None:
+    file = tmp_path / "leaked.txt"
+    file.write_text(hashlib.sha1(NEW.encode()).hexdigest().upper() + ":17\n")
+    with sqlite_template.database() as url, build_world(url, LEAKED_PASSWORDS_FILE=str(file)) as world:
+        path, client = link_of(checked(world)), world.portal.test_client()
+        own = world.login()
+        old = values_of(own.get("/account"), field="old") | {"old": PASSWORD, "password": NEW, "again": NEW}
+
+        for answer in (choose(client, path), own.post("/account", data=old)):
+            assert answer.status_code == 422
+            assert "has been stolen" in complaint(answer, "password").near
+        assert choose(client, path, NEW + "s").status_code == 303
 
 
 def test_password_managers_can_tell_the_fields_apart(world: World) -> None:
