@@ -81,7 +81,8 @@ class SeriesStanding:
 @dataclass(frozen=True, slots=True)
 class VisitDetails:
     """Everything the details page shows. ``series`` is None for a visit that does not repeat. ``changeable`` and
-    ``cancellable``: an edit is possible until the start, a cancellation until the end."""
+    ``cancellable``: an edit is possible until the start, a cancellation until the end. ``pin`` is empty for who only
+    reads: it opens the meeting, and they don't join."""
 
     card: VisitCard
     patient_contact: str
@@ -118,7 +119,7 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             patient_contact=visit.patient_contact,
             clinic_zone=clinic.time_zone,
             dial_in_number=clinic.dial_in_number,
-            pin=appointment.pin,
+            pin=appointment.pin if scope.may_book else "",
             status=visit.status,
             window=join_window(visit.starts_at, visit.ends_at, now=now),
             opens_at=visit.starts_at - JOIN_OPENS,

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
+from shared.meeting import pin_text
 from shared.models import Clinic, Request, Visit
 from shared.states import RequestState, Role, VisitStatus
 from tests.databases import OUTSIDE_DEVELOPMENT, SqliteTemplate
@@ -309,6 +310,19 @@ def test_in_development_the_room_is_a_page_of_our_own(world: World) -> None:
 
     assert page.status_code == 200
     assert room_of(world) in words(page)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_who_may_not_join_reads_no_way_into_the_meeting(world: World, role: Role) -> None:
+    visit = world.book(ask=["Clearsign"])
+    page = world.login(role).get(f"/visits/{visit}")
+    shown = {label.get_text() for label in soup_of(page).select("dt")}
+
+    assert "Meeting" in shown
+    assert ({"Dial-in", "PIN"} <= shown) is (role is not Role.STAFF)
+    assert (pin_text(pin_of(world)) in words(page)) is (role is not Role.STAFF)
+    assert pin_of(world) not in page.text
+    assert room_of(world) not in page.text
 
 
 def test_outside_development_there_is_no_such_page(sqlite_template: SqliteTemplate) -> None:
