@@ -31,6 +31,8 @@ class ScriptedServer:
 
     def __init__(self, port: int, **script: list[str]) -> None:
         self.script = script
+        self.replies: dict[str, str] = {}
+        """What is always answered to RCPT for an address."""
         self.arrived: list[EmailMessage] = []
         """Every message that came in whole, whatever was answered."""
         self.waited_for_ever = False
@@ -61,41 +63,50 @@ class ScriptedServer:
 
     def _talk(self, talk: socket.socket) -> None:
         with suppress(OSError), talk, talk.makefile("rb") as lines:
-            going, mailing = self._say(talk, "BANNER"), False
+            going, mailing = self._say(talk, self._answer("BANNER")), False
             while going and (line := lines.readline()):
                 stage = line[:4].decode("ascii").strip().upper()
                 if stage == "MAIL" and mailing:
                     talk.sendall(b"503 nested MAIL command\r\n")
                     continue
-                going = self._say(talk, stage)
+                answer = self._answer(stage, line)
+                going = self._say(talk, answer)
                 mailing = mailing or stage == "MAIL"
                 if stage == "RSET":
                     mailing = False
-                if stage == "DATA" and self._last.startswith("354"):
+                if stage == "DATA" and answer.startswith("354"):
                     going, mailing = self._message(talk, lines), False
                 going = going and stage != "QUIT"
 
     def _message(self, talk: socket.socket, lines: object) -> bool:
         content = b""
-        while (line := lines.readline()) not in {b".\r\n", b""}:  # type: ignore[attr-defined]
+        while (line := lines.readline()) != b".\r\n":  # type: ignore[attr-defined]
+            if not line:
+                return False  # hung up in the middle: nothing came in
             content += line
         self.arrived.append(message_from_bytes(content, policy=default))
-        return self._say(talk, "END")
+        return self._say(talk, self._answer("END"))
 
-    def _say(self, talk: socket.socket, stage: str) -> bool:
-        """Answer a stage; False if the talk is over."""
+    def _answer(self, stage: str, line: bytes = b"") -> str:
         queued = self.script.get(stage)
-        self._last = queued.pop(0) if queued else USUAL.get(stage, "500 What?")
-        if self._last == HANG:
+        if queued:
+            return queued.pop(0)
+        address = line.decode("ascii", "replace").partition("<")[2].partition(">")[0]
+        own = self.replies.get(address) if stage == "RCPT" else None
+        return own or USUAL.get(stage, "500 What?")
+
+    def _say(self, talk: socket.socket, answer: str) -> bool:
+        """Say it; False if the talk is over."""
+        if answer == HANG:
             talk.settimeout(PATIENCE)
             try:
                 while talk.recv(1024):
                     pass
             except TimeoutError:
                 self.waited_for_ever = True
-        if self._last in {DROP, HANG}:
+        if answer in {DROP, HANG}:
             with suppress(OSError):
                 talk.shutdown(socket.SHUT_RDWR)
             return False
-        talk.sendall(self._last.encode() + b"\r\n")
-        return not self._last.startswith("421")
+        talk.sendall(answer.encode() + b"\r\n")
+        return not answer.startswith("421")
