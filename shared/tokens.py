@@ -16,6 +16,10 @@ from itsdangerous import BadData, Signer, URLSafeSerializer
 
 PUBLIC_ID_BYTES = 12
 
+_TYPED = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Five bits a character, without letters that are taken for digits or that make words."""
+_MISREAD = str.maketrans("OIL", "011")
+
 _SIGNED = re.compile(r"[A-Za-z0-9_.-]+")
 """What signing makes. Base64 decoders skip everything else, so that one signature could be spelt in many ways."""
 
@@ -46,8 +50,21 @@ def new_session_token() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_typed_code(bits: int) -> str:
+    """A random code that people copy by hand, in groups of four; ``bits`` of chance, five in a character."""
+    drawn = "".join(secrets.choice(_TYPED) for _ in range(-(-bits // 5)))
+    return "-".join(drawn[place : place + 4] for place in range(0, len(drawn), 4))
+
+
+def read_typed_code(text: str) -> str:
+    """A typed code in its one spelling, whatever its capitals and dashes; O is 0, and I and L are 1."""
+    letters = "".join(text.upper().translate(_MISREAD).split()).replace("-", "")
+    return "-".join(letters[place : place + 4] for place in range(0, len(letters), 4))
+
+
 def hash_token(token: str) -> str:
-    """What the database keeps of a session token; 256 random bits need no slow hash."""
+    """What the database keeps of a session's token, a recovery code or a display's code: so much chance (120 bits or
+    more) needs no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -56,9 +73,8 @@ class Tokens:
 
     def __init__(self, secret_keys: tuple[str, ...]) -> None:
         self._keys = list(reversed(secret_keys))  # itsdangerous signs with the last and tries all
-        self._fernet = MultiFernet(
-            Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"draft" + key.encode()).digest())) for key in secret_keys
-        )
+        self._fernet = _fernet(b"draft", secret_keys)
+        self._at_rest = _fernet(b"at rest", secret_keys)
         self._digest_key = hashlib.sha256(b"digest" + secret_keys[0].encode()).digest()
 
     def link(self, kind: LinkKind, public_id: str) -> str:
@@ -111,6 +127,18 @@ class Tokens:
         fresh = timedelta() <= now - datetime.fromtimestamp(sealed_at, UTC) <= max_age
         return cast(object, value) if fresh else None
 
+    def encrypt(self, purpose: str, text: str) -> str:
+        """Encrypt what the database has to keep and must not tell. It opens for the same purpose only."""
+        return self._at_rest.encrypt(json.dumps([purpose, text]).encode()).decode()
+
+    def decrypt(self, purpose: str, kept: str) -> str | None:
+        """What was kept for that purpose, under any of the keys; None when none of them opens it."""
+        try:
+            kept_for, text = json.loads(self._at_rest.decrypt(kept.encode("utf-8", "replace")))
+        except InvalidToken:
+            return None
+        return str(text) if kept_for == purpose else None
+
     def _loads(self, purpose: str, token: str) -> object | None:
         if not _SIGNED.fullmatch(token):
             return None
@@ -129,3 +157,10 @@ class Tokens:
             salt=f"value:{purpose}",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+
+
+def _fernet(use: bytes, secret_keys: tuple[str, ...]) -> MultiFernet:
+    """Encryption with keys of its own for each use: the first encrypts, all decrypt."""
+    return MultiFernet(
+        Fernet(base64.urlsafe_b64encode(hashlib.sha256(use + key.encode()).digest())) for key in secret_keys
+    )

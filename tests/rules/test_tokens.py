@@ -83,6 +83,22 @@ def test_a_retired_key_opens_its_old_links_but_signs_no_new_ones() -> None:
     assert before.read_link(LinkKind.INVITE, during.link(LinkKind.INVITE, LINK.public_id)) is None
 
 
+def test_what_the_database_keeps_opens_with_a_retired_key_and_for_its_purpose_alone() -> None:
+    before, during, after = Tokens((OLD,)), Tokens((NEW, OLD)), Tokens((NEW,))
+    kept = before.encrypt("second factor 7", "JBSWY3DP")
+
+    assert "JBSWY3DP" not in kept
+    assert during.decrypt("second factor 7", kept) == "JBSWY3DP"
+    assert during.decrypt("second factor 8", kept) is None
+    assert after.decrypt("second factor 7", kept) is None
+    assert after.decrypt("second factor 7", during.encrypt("second factor 7", "JBSWY3DP")) == "JBSWY3DP"
+
+
+def test_a_sealed_form_does_not_pass_for_what_the_database_keeps_nor_the_other_way_round() -> None:
+    assert TOKENS.decrypt("x", TOKENS.seal(["x", "y"], now=NOW)) is None
+    assert TOKENS.unseal(TOKENS.encrypt("x", "y"), max_age=timedelta(days=999), now=NOW) is None
+
+
 def test_of_many_keys_each_still_verifies() -> None:
     keys = tuple(letter * 32 for letter in "abcdef")
     many = Tokens(keys)
@@ -128,8 +144,9 @@ def test_what_is_sealed_can_not_be_read() -> None:
         lambda text: TOKENS.read_nonce(LINK, text),
         lambda text: TOKENS.unsign("preview", text),
         lambda text: TOKENS.unseal(text, max_age=timedelta(days=999), now=NOW),
+        lambda text: TOKENS.decrypt("second factor 7", text),
     ],
-    ids=["link", "nonce", "value", "seal"],
+    ids=["link", "nonce", "value", "seal", "kept"],
 )
 @given(text=anything)
 def test_rubbish_is_worth_nothing_and_never_an_error(read: Callable[[str], object], text: str) -> None:
