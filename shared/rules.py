@@ -11,6 +11,7 @@ from shared.states import (
     BadgeKind,
     MailKind,
     MailState,
+    ProofKind,
     RequestEvent,
     RequestState,
     Role,
@@ -30,6 +31,18 @@ PASSWORD_MAILS_PER_HOUR = 3
 KEEP_SHORTEST_DAYS = 30
 """What names people is needed for some weeks after a visit: for questions, bills and complaints."""
 KEEP_LONGEST_DAYS = 3650
+PROOF_HOLDS = {
+    ProofKind.CODE: timedelta(minutes=10),
+    ProofKind.SET_UP: timedelta(minutes=30),
+    ProofKind.RECOVERY: timedelta(minutes=30),
+}
+"""How long a password that was right opens the next step. Setting up may begin with installing an app."""
+WRONG_CODES_PER_PASSWORD = 5
+"""After so many wrong codes the password has to be given again."""
+WRONG_CODES_PER_WINDOW = 10
+CODE_WINDOW = timedelta(minutes=15)
+"""So many wrong codes within so long, and no more codes of the app are looked at: with three of a million codes
+right at any moment, a guesser who has the password needs about a year."""
 
 WITHDRAWN_STATES = frozenset({RequestState.WITHDRAWN, RequestState.CANCELLED, RequestState.HANDED_BACK})
 CLOSED_STATES = frozenset({RequestState.ALL_DECLINED, RequestState.EXPIRED, RequestState.UNDELIVERABLE})

@@ -120,6 +120,15 @@ MAIL_MOVES: Mapping[tuple[MailState, MailEvent], MailState] = {
 }
 
 
+class ProofKind(StrEnum):
+    """What somebody who has just given the password may do next: give the second factor's code at the login, set one
+    up, or make new recovery codes."""
+
+    CODE = "code"
+    SET_UP = "set_up"
+    RECOVERY = "recovery"
+
+
 class BadgeKind(StrEnum):
     """What a badge shows; the value is its CSS class."""
 

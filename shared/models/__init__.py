@@ -3,6 +3,8 @@
 from shared.models.audit import AuditEntry
 from shared.models.clinic import Clinic, ClinicLanguage, PasswordLink, User, UserSession
 from shared.models.company import Company, CompanyAddress, CompanyLanguage, HuntGroup, HuntGroupMember
+from shared.models.display import Display
+from shared.models.factor import PasswordProof, RecoveryCode, SecondFactor
 from shared.models.jobs import JobRun
 from shared.models.mail import Mail
 from shared.models.request import Invite, InviteAddress, InviteOpening, Request, RequestVisit
@@ -18,6 +20,7 @@ __all__ = [
     "CompanyAddress",
     "CompanyLanguage",
     "Confirmation",
+    "Display",
     "HuntGroup",
     "HuntGroupMember",
     "Invite",
@@ -26,9 +29,12 @@ __all__ = [
     "JobRun",
     "Mail",
     "PasswordLink",
+    "PasswordProof",
+    "RecoveryCode",
     "Recurrence",
     "Request",
     "RequestVisit",
+    "SecondFactor",
     "Throttle",
     "User",
     "UserSession",

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,7 @@ class Clinic(Base):
     contact_phone: Mapped[str] = mapped_column(text(40))
     contact_email: Mapped[str] = mapped_column(text(254))
     dial_in_number: Mapped[str] = mapped_column(text(40))
+    second_factor_required: Mapped[bool] = mapped_column(default=False, server_default=false())
     next_appointment_number: Mapped[int] = mapped_column(default=10001)
     created_at: Mapped[datetime]
     keep_patients_days: Mapped[int] = mapped_column(default=365, server_default=sql("365"))
