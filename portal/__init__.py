@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from portal import access, account, auth, board, changes, dev, live, passwords, schedule, search, visits
+from portal import (
+    access,
+    account,
+    auth,
+    board,
+    changes,
+    dev,
+    live,
+    passwords,
+    schedule,
+    search,
+    second_step,
+    visits,
+)
 from portal.admin import companies, groups, languages, patients, trail, users
 from portal.admin import settings as clinic_settings
 from portal.browsers import cookie_name
@@ -25,7 +38,8 @@ def create_portal(settings: Settings) -> Flask:
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token
     administration = (clinic_settings, languages, companies, groups, users, patients, trail)
-    for module in (auth, passwords, account, schedule, search, board, visits, changes, live, *administration):
+    logging_in = (auth, second_step, passwords, account)
+    for module in (*logging_in, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)
     add_probes(app, settings)
     if settings.dev_mailbox:

@@ -32,11 +32,16 @@ PUBLIC = frozenset(
         "passwords.choose",
         "passwords.set_password",
         "passwords.done",
+        "second_step.code",
+        "second_step.check",
+        "second_step.set_up",
+        "second_step.finish",
         "dev.mailbox",
         "dev.show_mail",
     }
 )
-"""Endpoints without a login. Those of ``dev`` exist only in development."""
+"""Endpoints without a login. Those of ``dev`` exist only in development; those of ``second_step`` ask for the proof of
+a password that was right a moment ago."""
 
 ACCESS: Mapping[str, frozenset[Role]] = {
     "auth.log_out_now": EVERYBODY,

@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 from portal.access import DRAFTS
 from portal.browsers import remember, visitor
 from portal.drafts import Draft, open_draft, posted_author
+from portal.half_way import go_half_way
 from portal.login_form import LoginForm
 from portal.restored import restored_page
 from portal.slowed import in_a_while, slow_down
-from shared.actions import Login, Slowed, admit_login, log_in, log_out
+from shared.actions import HalfLogin, Login, Slowed, admit_login, log_in, log_out
 from shared.errors import DomainError
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, form_notice, holds_form, page, request_now, services
@@ -58,8 +59,8 @@ def prepare(app: Flask) -> None:
             return form_notice(400, "You have logged in again since this page was opened", STILL_HERE)
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
             return _sent_form_again()
-        if request.endpoint == "auth.submit_login":
-            return _login_again()
+        if request.endpoint in {"auth.submit_login", "second_step.check", "second_step.finish"}:
+            return login_again(request.form.get("next", ""), request.form.get("draft", ""), OUTDATED, status=400)
         return error_page(
             400,
             "This form is out of date",
@@ -77,7 +78,7 @@ def login() -> Response:
 
 @bp.post("/login")
 def submit_login() -> Response:
-    """Check the password; then go on where the person was, with the form that waited, if one did."""
+    """Check the password; then the second factor, if there is one, or on where the person was."""
     form, back, draft = LoginForm(), request.form.get("next", ""), request.form.get("draft", "")
     opened = _try(form) if form.validate() else None
     if isinstance(opened, Slowed):
@@ -87,6 +88,13 @@ def submit_login() -> Response:
         return page(
             "login.html", status=422, form=form, next=back, draft=draft, problem="" if form.errors else NO_MATCH
         )
+    if isinstance(opened, HalfLogin):
+        return go_half_way(opened, back, draft)
+    return arrive(opened, back, draft)
+
+
+def arrive(opened: Login, back: str, draft: str) -> Response:
+    """Into the portal, under a new session, and on where the person was, with the form that waited, if one did."""
     session.clear()
     g.pop("csrf_token", None)  # the old session's; a form on the page that follows needs one of the new session
     person = _load(opened.token)
@@ -112,7 +120,7 @@ def favicon() -> Response:
     return current_app.send_static_file("favicon.svg")
 
 
-def _try(form: LoginForm) -> Login | Slowed | None:
+def _try(form: LoginForm) -> Login | HalfLogin | Slowed | None:
     """Two actions: a try has to count before its password is checked."""
     email, now = form.email.data or "", request_now()
     admission = admit_login(services().tokens, visitor(), email=email, now=now)
@@ -133,14 +141,14 @@ def _sent_form_again() -> Response:
         return current_app.make_response(current_app.handle_user_exception(error))
 
 
-def _login_again() -> Response:
-    """A login page that another tab, or a reload, has outdated: on for who is logged in by now, else once more.
+def login_again(back: str, draft: str, problem: str, *, status: int) -> Response:
+    """A login page that another tab, a reload or time has outdated: on for who is logged in by now, else once more.
 
     The form that waits in it is not lost either way.
     """
-    back, draft = request.form.get("next", ""), request.form.get("draft", "")
     if not current_user.is_authenticated:
-        return page("login.html", status=400, form=LoginForm(formdata=None), next=back, draft=draft, problem=OUTDATED)
+        form = LoginForm(formdata=None)
+        return page("login.html", status=status, form=form, next=back, draft=draft, problem=problem)
     waiting = open_draft(draft, current_user.viewer.scope.user_id)
     if waiting is not None:
         return restored_page(current_user.viewer, waiting)

@@ -53,6 +53,12 @@ class AuditEvent(StrEnum):
     USER_REACTIVATED = "user_reactivated"
     PASSWORD_ASKED = "password_asked"  # noqa: S105 # nosec B105 # an event
     PASSWORD_SET = "password_set"  # noqa: S105 # nosec B105 # an event
+    CODE_REFUSED = "code_refused"
+    FACTOR_SET_UP = "factor_set_up"
+    FACTOR_REMOVED = "factor_removed"
+    FACTOR_RESET = "factor_reset"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
     TRAIL_EXPORTED = "trail_exported"
     PATIENT_REMOVED = "patient_removed"
     NOTES_REMOVED = "notes_removed"

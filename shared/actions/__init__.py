@@ -1,6 +1,7 @@
 """The verbs. One action is one transaction, opened and closed in it; actions don't call actions."""
 
 from shared.actions._known import KnownBrowser
+from shared.actions._logins import HalfLogin, Login
 from shared.actions._saving import SaveOutcome, SaveResult
 from shared.actions.answers import (
     AnswerOutcome,
@@ -25,6 +26,17 @@ from shared.actions.deliveries import (
     mark_mail_sent,
     put_off_mail,
 )
+from shared.actions.factors import (
+    CodeOutcome,
+    CodeResult,
+    log_in_with_code,
+    log_in_with_recovery_code,
+    prove_password,
+    remove_factor,
+    renew_recovery_codes,
+    set_up_at_login,
+    set_up_factor,
+)
 from shared.actions.hunt_groups import add_group, change_group, remove_group
 from shared.actions.installation import FirstAdmin, NewClinic, create_clinic
 from shared.actions.jobs import mark_job_completed, mark_job_started
@@ -39,7 +51,7 @@ from shared.actions.passwords import (
 from shared.actions.patients import erase_patient, note_patient_export
 from shared.actions.requests import expire_request
 from shared.actions.retention import remove_old_contacts, remove_old_logins, remove_old_notes, remove_old_patients
-from shared.actions.sessions import Login, log_in, log_out, touch_session
+from shared.actions.sessions import log_in, log_out, touch_session
 from shared.actions.trail import note_trail_export
 from shared.actions.tries import Admission, Slowed, Visitor, admit_link_request, admit_login, admit_password
 from shared.actions.users import (
@@ -48,6 +60,7 @@ from shared.actions.users import (
     invite_user,
     log_user_out,
     reactivate_user,
+    reset_factor,
     send_password_link,
 )
 from shared.actions.visits import ConfirmOutcome, ConfirmResult, Preview, confirm_visit
@@ -59,9 +72,12 @@ __all__ = [
     "ChangePromise",
     "ChangeResult",
     "ClaimedMail",
+    "CodeOutcome",
+    "CodeResult",
     "ConfirmOutcome",
     "ConfirmResult",
     "FirstAdmin",
+    "HalfLogin",
     "KnownBrowser",
     "Login",
     "NewClinic",
@@ -100,6 +116,8 @@ __all__ = [
     "give_decline_reason",
     "invite_user",
     "log_in",
+    "log_in_with_code",
+    "log_in_with_recovery_code",
     "log_out",
     "log_user_out",
     "mark_job_completed",
@@ -109,15 +127,21 @@ __all__ = [
     "note_opening",
     "note_patient_export",
     "note_trail_export",
+    "prove_password",
     "put_off_mail",
     "reactivate_user",
+    "remove_factor",
     "remove_group",
     "remove_language",
     "remove_old_contacts",
     "remove_old_logins",
     "remove_old_notes",
     "remove_old_patients",
+    "renew_recovery_codes",
+    "reset_factor",
     "send_password_link",
     "set_password_by_link",
+    "set_up_at_login",
+    "set_up_factor",
     "touch_session",
 ]

@@ -8,9 +8,11 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from shared import outbox
+from shared.audit import Actor, AuditEvent, record
+from shared.db import transaction
 from shared.errors import NotFoundError
 from shared.models import PasswordLink, User, UserSession
-from shared.rules import PASSWORD_MAILS_PER_HOUR, password_link_expiry
+from shared.rules import PASSWORD_MAILS_PER_HOUR, Scope, password_link_expiry
 from shared.states import MailKind
 from shared.tokens import hash_token, new_public_id
 
@@ -81,3 +83,11 @@ def send_link(session: Session, user: User, *, now: datetime) -> None:
     session.add(link)
     session.flush()
     outbox.queue_to_user(session, MailKind.USER_INVITE if invited else MailKind.PASSWORD_RESET, user, link, now=now)
+
+
+def note_wrong_password(scope: Scope, *, now: datetime) -> None:
+    """Whoever sits down at somebody's open browser and guesses leaves a trace, as at the login. A transaction of its
+    own: nothing else is written."""
+    with transaction() as session:
+        by = Actor(user_id=scope.user_id)
+        record(session, AuditEvent.LOGIN_FAILED, clinic_id=scope.clinic_id, by=by, now=now)

@@ -9,7 +9,14 @@ from pathlib import Path
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
-from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
+from shared.actions._accounts import (
+    end_sessions,
+    lock_user,
+    may_send_link,
+    note_wrong_password,
+    send_link,
+    void_links,
+)
 from shared.actions._known import KnownBrowser, known_as
 from shared.actions.tries import Admission
 from shared.audit import SYSTEM, About, Actor, AuditEvent, record
@@ -95,7 +102,7 @@ def change_password(
         fault = password_fault(new, about=_about(session, user), leaked=leaked)
     seen = user.password_hash
     if not password_matches(seen, old):
-        _note_failure(scope, now)
+        note_wrong_password(scope, now=now)
         return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
     if password_matches(seen, new):
         fault = NOT_NEW
@@ -122,7 +129,7 @@ def end_other_logins(
     with reading() as session:
         seen = session.get_one(User, scope.user_id).password_hash
     if not password_matches(seen, password):
-        _note_failure(scope, now)
+        note_wrong_password(scope, now=now)
         return False
     with transaction() as session:
         user = lock_user(session, scope.user_id)
@@ -153,13 +160,6 @@ def _set(session: Session, user: User, hashed: str, *, keep: str | None, now: da
     void_links(session, user, now=now)
     end_sessions(session, user, besides=keep, now=now)
     _record(session, user, AuditEvent.PASSWORD_SET, Actor(user_id=user.id), now)
-
-
-def _note_failure(scope: Scope, now: datetime) -> None:
-    """Whoever sits down at somebody's open browser and guesses leaves a trace, as at the login."""
-    with transaction() as session:
-        by = Actor(user_id=scope.user_id)
-        record(session, AuditEvent.LOGIN_FAILED, clinic_id=scope.clinic_id, by=by, now=now)
 
 
 def _give_back(admission: Admission, now: datetime) -> None:

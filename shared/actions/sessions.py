@@ -1,12 +1,11 @@
 """Logging in and out."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from shared.actions._known import KnownBrowser, known_as
+from shared.actions._logins import HalfLogin, Login, open_proof, open_session, step_after_password
 from shared.actions.tries import Admission
 from shared.audit import Actor, AuditEvent, record
 from shared.db import reading, transaction
@@ -14,20 +13,14 @@ from shared.models import User, UserSession
 from shared.passwords import password_matches, renewed_hash
 from shared.texts import login_name
 from shared.throttle import give_back, spend
-from shared.tokens import hash_token, new_session_token
+from shared.tokens import hash_token
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A login that worked: the token for the browser, whose it is, and what the browser is known as from here on."""
-
-    token: str
-    user_id: int
-    known: KnownBrowser
-
-
-def log_in(*, email: str, password: str, admission: Admission, replaces: str | None, now: datetime) -> Login | None:
+def log_in(
+    *, email: str, password: str, admission: Admission, replaces: str | None, now: datetime
+) -> Login | HalfLogin | None:
     """Open a session under a new token, or None. An unknown address costs as much time as a wrong password.
+    Where a second factor has to follow, no session opens but the step to it.
 
     ``admission`` is the try as it was counted. ``replaces`` is the token that the browser held before, if any; it ends
     here. Raises BusyError, for known and unknown addresses alike, if too many log in at once. A hash whose cost is no
@@ -49,16 +42,11 @@ def log_in(*, email: str, password: str, admission: Admission, replaces: str | N
         give_back(session, admission.taken, now=now)
         if renewed is not None:
             session.execute(update(User).where(User.id == user.id).values(password_hash=renewed))
-        token = new_session_token()
-        if replaces is not None:
-            session.execute(
-                update(UserSession)
-                .where(UserSession.token_hash == hash_token(replaces), UserSession.ended_at.is_(None))
-                .values(ended_at=now)
-            )
-        session.add(UserSession(user_id=user.id, token_hash=hash_token(token), created_at=now, last_seen_at=now))
-        record(session, AuditEvent.LOGGED_IN, clinic_id=user.clinic_id, by=by, now=now)
-        return Login(token, user.id, known_as(user, admission.known))
+            user.password_hash = renewed  # read in another session: what follows is bound to the hash as it is now
+        next_step = step_after_password(session, user)
+        if next_step is not None:
+            return HalfLogin(open_proof(session, user, next_step, now=now), next_step)
+        return open_session(session, user, replaces=replaces, known=admission.known, now=now)
 
 
 def log_out(token: str, *, now: datetime) -> None:

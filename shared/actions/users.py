@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shared import outbox
 from shared.actions._accounts import end_sessions, lock_user, may_send_link, send_link, void_links
 from shared.actions._assignments import update_winners
+from shared.actions._logins import drop_factor
 from shared.actions._reassignment import hand_over_visits
 from shared.actions._saving import (
     CONFLICT,
@@ -161,6 +162,21 @@ def log_user_out(scope: Scope, user_id: int, *, now: datetime) -> None:
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if end_sessions(session, user, now=now):
             _record(session, scope, AuditEvent.LOGINS_ENDED, user, now)
+
+
+def reset_factor(scope: Scope, user_id: int, *, now: datetime) -> None:
+    """Take away a colleague's second factor, which they have lost, and log them out everywhere. Twice is harmless.
+
+    Raises DomainError for one's own: whoever sits at an open browser would need no password for it.
+    """
+    if user_id == scope.user_id:
+        raise DomainError("Change your own second factor on the page of your account.")
+    with transaction() as session:
+        _lock(session, scope)
+        user = lock_user(session, user_id, clinic_id=scope.clinic_id)
+        if drop_factor(session, user, now=now):
+            end_sessions(session, user, now=now)
+            _record(session, scope, AuditEvent.FACTOR_RESET, user, now)
 
 
 def _lock(session: Session, scope: Scope) -> None:

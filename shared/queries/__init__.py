@@ -35,6 +35,7 @@ from shared.queries.companies import (
     group_page,
 )
 from shared.queries.details import VisitDetails, visit_details
+from shared.queries.factors import FactorPage, HalfWay, factor_page, half_way
 from shared.queries.forms import (
     InterpreterChoices,
     VisitFormChoices,
@@ -76,9 +77,11 @@ __all__ = [
     "CompanyRow",
     "DayPage",
     "DueLetter",
+    "FactorPage",
     "FoundPatients",
     "GroupPage",
     "GroupRow",
+    "HalfWay",
     "HandedVisit",
     "Handover",
     "Heartbeat",
@@ -122,10 +125,12 @@ __all__ = [
     "day_page",
     "due_request_ids",
     "erasure_plan",
+    "factor_page",
     "find_patients",
     "first_answers",
     "group_list",
     "group_page",
+    "half_way",
     "handover",
     "heartbeats",
     "held_data",

@@ -22,7 +22,8 @@ def test_every_endpoint_is_either_public_or_has_its_roles_and_no_row_is_stale(sh
 
 
 def test_nothing_but_the_login_the_way_to_a_password_probes_and_files_is_public() -> None:
-    assert {name.partition(".")[0] for name in PUBLIC} == {"static", "probes", "auth", "passwords", "dev"}
+    public = {"static", "probes", "auth", "second_step", "passwords", "dev"}
+    assert {name.partition(".")[0] for name in PUBLIC} == public
     assert {name for name in PUBLIC if name.startswith("auth.")} == {"auth.login", "auth.submit_login", "auth.favicon"}
     assert not {"passwords.account", "passwords.change"} & PUBLIC
 

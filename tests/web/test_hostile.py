@@ -36,7 +36,8 @@ names = st.sampled_from(
     [
         "patient_name", "patient_contact", "provider", "date", "start_time", "duration", "visit_type", "reason",
         "language", "interpreter", "notes", "do", "preview", "author", "next", "draft", "email", "password", "seen",
-        "view", "responder", "answer", "nonce", "reason", "id", "pressed", "x", "", "csrf_token",
+        "view", "responder", "answer", "nonce", "reason", "id", "pressed", "code", "recovery_code", "x", "",
+        "csrf_token",
     ]
 )  # fmt: skip
 values = st.one_of(
