@@ -9,6 +9,7 @@ from portal import (
     board,
     changes,
     dev,
+    factors,
     live,
     passwords,
     schedule,
@@ -38,7 +39,7 @@ def create_portal(settings: Settings) -> Flask:
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token
     administration = (clinic_settings, languages, companies, groups, users, patients, trail)
-    logging_in = (auth, second_step, passwords, account)
+    logging_in = (auth, second_step, passwords, account, factors)
     for module in (*logging_in, schedule, search, board, visits, changes, live, *administration):
         app.register_blueprint(module.bp)
     add_probes(app, settings)

@@ -8,7 +8,7 @@ from portal.access import viewer
 from portal.password_forms import ChangePasswordForm, LogOutElsewhereForm
 from portal.slowed import in_a_while, slow_down
 from shared.actions import Slowed, admit_password, end_other_logins
-from shared.queries import open_logins
+from shared.queries import factor_page, open_logins
 from shared.web import page, request_now, services
 
 bp = Blueprint("account", __name__)
@@ -42,6 +42,7 @@ def account_page(
         form=form or ChangePasswordForm(formdata=None),
         elsewhere=elsewhere or LogOutElsewhereForm(formdata=None, logins=[str(login.id) for login in logins]),
         logins=logins,
+        factor=factor_page(viewer().scope),
         problem=problem,
         news=NEWS.get(news, ""),
         now=request_now(),

@@ -37,6 +37,7 @@ class ClinicRecord:
     dial_in_number: str
     keep_patients_days: int
     keep_contacts_days: int
+    second_factor_required: bool
 
 
 @dataclass(frozen=True, slots=True)

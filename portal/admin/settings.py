@@ -67,6 +67,7 @@ class SettingsForm(RecordForm):
     keep_patients_days = DaysField("Patients (days)")
     keep_contacts_days = DaysField("Interpreters' contacts (days)")
     removes = BooleanField("Remove at once what has been kept that long, for good")
+    second_factor_required = BooleanField("Second factor required")
 
     def validate_duration(self, field: Any) -> None:
         """From one minute to 30 days."""
@@ -88,6 +89,7 @@ class SettingsForm(RecordForm):
             dial_in_number=self.dial_in_number.data or "",
             keep_patients_days=int(self.keep_patients_days.data or 0),
             keep_contacts_days=int(self.keep_contacts_days.data or 0),
+            second_factor_required=bool(self.second_factor_required.data),
         )
 
     def fields_for(self, name: str, value: Any) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def _in_units(seconds: int) -> tuple[int, str]:
 def _say(name: str, value: Any) -> str:
     if name == "invite_duration_seconds":
         return "{} {}".format(*_in_units(value))
-    if name == "dispatch_enabled":
+    if isinstance(value, bool):
         return "on" if value else "off"
     if name in {"keep_patients_days", "keep_contacts_days"}:
         return f"{value} days"

@@ -17,6 +17,7 @@ from shared.actions import (
     invite_user,
     log_user_out,
     reactivate_user,
+    reset_factor,
     send_password_link,
 )
 from shared.errors import LastAdminError
@@ -39,6 +40,7 @@ NEWS = {
     "invitation again later.",
     "reactivated-unsent": "This person is active again, but no mail has left: three mails went to this person within "
     "the hour. Send the invitation again later.",
+    "factor": "The second factor is reset, and this person is logged out everywhere.",
     "enough": "Three mails went to this person within the hour. Wait a little, or ask them to look among spam.",
 }
 """What the list says after a change; ``news`` in its address names the sentence."""
@@ -165,6 +167,13 @@ def log_out(user_id: int) -> Response:
     """Log the person out everywhere."""
     log_user_out(viewer().scope, user_id, now=request_now())
     return _to_list("logged-out")
+
+
+@bp.post("/<id:user_id>/second-factor/reset")
+def reset_second_factor(user_id: int) -> Response:
+    """Take away the second factor of a colleague who has lost it."""
+    reset_factor(viewer().scope, user_id, now=request_now())
+    return _to_list("factor")
 
 
 def _details(user_id: int) -> UserDetails:

@@ -11,7 +11,18 @@ from shared import languages
 from shared.choices import find_language
 from shared.db import reading
 from shared.languages import Findings
-from shared.models import Clinic, ClinicLanguage, Company, CompanyLanguage, HuntGroup, Invite, Request, Visit
+from shared.models import (
+    Clinic,
+    ClinicLanguage,
+    Company,
+    CompanyLanguage,
+    HuntGroup,
+    Invite,
+    Request,
+    SecondFactor,
+    User,
+    Visit,
+)
 from shared.records import ClinicRecord, LanguageRecord, interpreters_of, read_clinic, stamp_of
 from shared.rules import Scope
 from shared.states import Answer, RequestState
@@ -19,11 +30,13 @@ from shared.states import Answer, RequestState
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage:
-    """The settings, their stamp, and how many companies hold a visit still to come: they are told of changes."""
+    """The settings, their stamp, how many companies hold a visit still to come (they are told of changes), and how many
+    people who can log in have no second factor."""
 
     record: ClinicRecord
     stamp: str
     holders: int
+    without_factor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,8 @@ def settings_page(scope: Scope, *, now: datetime) -> SettingsPage:
     """The clinic's settings as they are."""
     with reading() as session:
         record = read_clinic(session.get_one(Clinic, scope.clinic_id))
-        return SettingsPage(record, stamp_of(record), _holders(session, scope.clinic_id, now))
+        holders, without = _holders(session, scope.clinic_id, now), _without_factor(session, scope.clinic_id)
+        return SettingsPage(record, stamp_of(record), holders, without)
 
 
 def language_list(scope: Scope, search: str) -> LanguageList:
@@ -128,5 +142,16 @@ def _holders(session: Session, clinic_id: int, now: datetime) -> int:
             Visit.ends_at > now,
             Request.state == RequestState.ACCEPTED,
             Invite.answer == Answer.ACCEPTED,
+        )
+    ).one()
+
+
+def _without_factor(session: Session, clinic_id: int) -> int:
+    return session.scalars(
+        select(func.count())
+        .select_from(User)
+        .outerjoin(SecondFactor, SecondFactor.user_id == User.id)
+        .where(
+            User.clinic_id == clinic_id, User.active, User.password_hash.is_not(None), SecondFactor.user_id.is_(None)
         )
     ).one()

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shared.db import reading
-from shared.models import Clinic, Mail, PasswordLink, User, Visit
+from shared.models import Clinic, Mail, PasswordLink, SecondFactor, User, Visit
 from shared.outbox import TO_USERS, user_mail_key
 from shared.queries.cards import VisitCard, card_of, select_cards
 from shared.queries.forms import Option
@@ -37,6 +37,7 @@ class UserRow:
     undelivered: bool
     link_expired: bool
     is_self: bool
+    has_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def _rows(session: Session, scope: Scope, people: Sequence[User], now: datetime)
     )
     ahead = {row.provider_id: row.visits for row in counted}
     newest = _newest_links(session, ids)
+    with_factor = set(session.scalars(select(SecondFactor.user_id).where(SecondFactor.user_id.in_(ids))))
     failed = _failed(session, list(newest.values()))
     rows = []
     for user in people:
@@ -137,6 +139,7 @@ def _rows(session: Session, scope: Scope, people: Sequence[User], now: datetime)
                 undelivered=user.active and link is not None and link.used_at is None and link.id in failed,
                 link_expired=state is UserState.INVITED and (link is None or link.expires_at <= now),
                 is_self=user.id == scope.user_id,
+                has_factor=user.id in with_factor,
             )
         )
     return rows

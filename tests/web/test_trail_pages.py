@@ -74,6 +74,7 @@ def table(answer: TestResponse) -> list[dict[str, str]]:
         (AuditEvent.USER_CHANGED, "user", ("role",), "changed the user Provider of Riverside Clinic: role"),
         (AuditEvent.USER_DEACTIVATED, "user", (), "deactivated the user Provider of Riverside Clinic"),
         (AuditEvent.USER_REACTIVATED, "user", (), "reactivated the user Provider of Riverside Clinic"),
+        (AuditEvent.FACTOR_RESET, "user", (), "reset the second factor of Provider of Riverside Clinic"),
         (AuditEvent.TRAIL_EXPORTED, "", (), "downloaded the audit trail"),
     ],
 )  # fmt: skip
