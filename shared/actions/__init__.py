@@ -38,7 +38,7 @@ from shared.actions.factors import (
     set_up_factor,
 )
 from shared.actions.hunt_groups import add_group, change_group, remove_group
-from shared.actions.installation import FirstAdmin, NewClinic, create_clinic
+from shared.actions.installation import FirstAdmin, NewClinic, create_clinic, reset_factor_of
 from shared.actions.jobs import mark_job_completed, mark_job_started
 from shared.actions.passwords import (
     PasswordOutcome,
@@ -139,6 +139,7 @@ __all__ = [
     "remove_old_patients",
     "renew_recovery_codes",
     "reset_factor",
+    "reset_factor_of",
     "send_password_link",
     "set_password_by_link",
     "set_up_at_login",

@@ -1,4 +1,5 @@
-"""What whoever runs the installation does from the command line: create a clinic with its first admin."""
+"""What whoever runs the installation does from the command line: create a clinic with its first admin, let somebody in
+who has lost the second factor."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,9 +10,12 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shared.actions._accounts import end_sessions, lock_user
+from shared.actions._logins import drop_factor
 from shared.actions._saving import SaveResult, invalid, saved
 from shared.audit import SYSTEM, About, AuditEvent, record
 from shared.db import transaction
+from shared.errors import DomainError
 from shared.models import Clinic, ClinicLanguage, User
 from shared.passwords import hash_password
 from shared.states import Role
@@ -70,6 +74,22 @@ def create_clinic(wanted: NewClinic, admin: FirstAdmin, *, password: str, now: d
             return saved(clinic.id)
     except IntegrityError:  # an administrator invited the same address in this moment
         return invalid({"admin_email": EMAIL_TAKEN})
+
+
+def reset_factor_of(email: str, *, now: datetime) -> str:
+    """Take away the second factor of whoever has the address, and log them out everywhere: for an administrator whom no
+    other can help. Gives the person's name. Raises DomainError if there is nobody, or nothing to take away."""
+    with transaction() as session:
+        user_id = session.scalar(select(User.id).where(User.email == email.strip().lower()))
+        if user_id is None:
+            raise DomainError("Nobody has this mail address.")
+        user = lock_user(session, user_id)
+        if not drop_factor(session, user, now=now):
+            raise DomainError(f"{user.name} has no second factor.")
+        end_sessions(session, user, now=now)
+        about = About("user", user.id)
+        record(session, AuditEvent.FACTOR_RESET, clinic_id=user.clinic_id, by=SYSTEM, now=now, about=about)
+        return user.name
 
 
 def _one_at_a_time(session: Session) -> None:
