@@ -8,6 +8,7 @@ from flask import Flask, abort, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from portal.admission import admit_display
 from portal.drafts import lost_login_page
 from shared.actions import touch_session
 from shared.queries import Viewer
@@ -36,12 +37,17 @@ PUBLIC = frozenset(
         "second_step.check",
         "second_step.set_up",
         "second_step.finish",
+        "display.enter",
+        "display.open_board",
         "dev.mailbox",
         "dev.show_mail",
     }
 )
 """Endpoints without a login. Those of ``dev`` exist only in development; those of ``second_step`` ask for the proof of
-a password that was right a moment ago."""
+a password that was right a moment ago, and ``display`` here only takes a display's code."""
+
+DISPLAY = frozenset({"display.board", "display.poll"})
+"""What a display may call: nothing but these, and nobody else may, whatever their login."""
 
 ACCESS: Mapping[str, frozenset[Role]] = {
     "auth.log_out_now": EVERYBODY,
@@ -113,6 +119,9 @@ ACCESS: Mapping[str, frozenset[Role]] = {
     "patients.question": ADMINS,
     "patients.erase": ADMINS,
     "users.reset_second_factor": ADMINS,
+    "displays.index": ADMINS,
+    "displays.add": ADMINS,
+    "displays.revoke": ADMINS,
     "trail.index": ADMINS,
     "trail.download": ADMINS,
     "trail.download_visit": ADMINS,
@@ -146,6 +155,7 @@ ADMIN_FORMS = frozenset(
         "users.invite",
         "users.save",
         "users.deactivate",
+        "displays.add",
     }
 )
 DRAFTS = VISIT_FORMS | ADMIN_FORMS
@@ -170,6 +180,8 @@ def guard(app: Flask) -> None:
         endpoint = request.endpoint
         if endpoint in PUBLIC:
             return None
+        if endpoint in DISPLAY:
+            return admit_display()
         signed_in = current_user.is_authenticated
         if endpoint is None:
             return None  # not found; by now the error page knows who reads it

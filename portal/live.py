@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.access import viewer
 from shared.queries import LiveBadge, badges
 from shared.queries.cards import VisitCard
+from shared.rules import Sight
 from shared.states import BadgeKind
 from shared.web import is_fragment, page, request_now
 
@@ -28,16 +29,17 @@ _SEEN = re.compile(r"([0-9]{1,18})\.([a-z][0-9a-f]{6})")
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What an open page asks for: which badges it shows in which state, and how often it looks."""
+    """What an open page asks for: which badges it shows in which state, how often it looks, and where."""
 
     seen: str
     every_seconds: int
+    endpoint: str
 
 
-def watch(cards: Iterable[VisitCard]) -> Watch | None:
+def watch(cards: Iterable[VisitCard], *, endpoint: str = "live.poll") -> Watch | None:
     """A watch over the visits that are not over; None when there is nothing left to see."""
     found = {card.id: card.badge for card in cards if not card.over and card.badge.kind is not BadgeKind.CANCELLED}
-    return _watch([(badge.visit_id, badge.kind, badge.stamp) for badge in found.values()])
+    return _watch([(badge.visit_id, badge.kind, badge.stamp) for badge in found.values()], endpoint)
 
 
 @bp.get("/badges")
@@ -45,12 +47,17 @@ def poll() -> BaseResponse:
     """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did."""
     if not is_fragment():
         return redirect(url_for("schedule.dashboard"), 303)
+    return poll_answer(viewer().scope, endpoint="live.poll")
+
+
+def poll_answer(sight: Sight, *, endpoint: str) -> BaseResponse:
+    """What a poll gets by these eyes; its page asks on at the endpoint."""
     seen = _read_seen(request.args.get("seen", ""))
     if seen is None:
         abort(400)
-    found = badges(viewer().scope, list(seen), now=request_now())
+    found = badges(sight, list(seen), now=request_now())
     alive = [item for item in found if not item.over]
-    next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive])
+    next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive], endpoint)
     if next_watch is not None and next_watch.seen == request.args["seen"]:
         return BaseResponse(status=204)
     return _news_page(found, seen, next_watch)
@@ -72,7 +79,7 @@ def _news_page(found: Sequence[LiveBadge], seen: dict[int, str], next_watch: Wat
     return response
 
 
-def _watch(items: Sequence[tuple[int, BadgeKind, str]]) -> Watch | None:
+def _watch(items: Sequence[tuple[int, BadgeKind, str]], endpoint: str) -> Watch | None:
     if not items:
         return None
     first = sorted(items)[:MOST_WATCHED]
@@ -80,6 +87,7 @@ def _watch(items: Sequence[tuple[int, BadgeKind, str]]) -> Watch | None:
     return Watch(
         seen="-".join(f"{visit_id}.{stamp}" for visit_id, _kind, stamp in first),
         every_seconds=WHILE_PENDING_SECONDS if pending else WHEN_DECIDED_SECONDS,
+        endpoint=endpoint,
     )
 
 

@@ -59,6 +59,8 @@ class AuditEvent(StrEnum):
     FACTOR_RESET = "factor_reset"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
+    DISPLAY_MADE = "display_made"
+    DISPLAY_REVOKED = "display_revoked"
     TRAIL_EXPORTED = "trail_exported"
     PATIENT_REMOVED = "patient_removed"
     NOTES_REMOVED = "notes_removed"
@@ -106,7 +108,7 @@ def record(
     about: About | None = None,
 ) -> None:
     """Add one line to the trail. ``moved`` is (from, to); ``fields`` are names of fields, never their
-    values; before them stands what a language (tag) or hunt group is called, for these can be deleted.
+    values; before them stands what a language (tag), hunt group or display is called, for these can be deleted.
 
     Once it is committed, the log tells the same, unless it is about a mail: of those the sender tells more."""
     if mail_id is None:

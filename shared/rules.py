@@ -72,6 +72,22 @@ class Scope:
         return self.role is Role.ADMIN
 
 
+@dataclass(frozen=True, slots=True)
+class DisplayScope:
+    """What a display may see: the clinic's Board. Only the queries of that take it, and no action does."""
+
+    clinic_id: int
+
+    @property
+    def provider_id(self) -> None:
+        """A Board shows the visits of every provider."""
+        return
+
+
+Sight = Scope | DisplayScope
+"""Whose eyes a list of visits is for."""
+
+
 def deadline_for(*, confirmed_at: datetime, invite_duration: timedelta, next_start: datetime) -> datetime:
     """Until when companies may answer: the clinic's invite duration, but never past the next visit's start.
 

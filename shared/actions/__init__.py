@@ -26,6 +26,7 @@ from shared.actions.deliveries import (
     mark_mail_sent,
     put_off_mail,
 )
+from shared.actions.displays import make_display, revoke_display, touch_display
 from shared.actions.factors import (
     CodeOutcome,
     CodeResult,
@@ -120,6 +121,7 @@ __all__ = [
     "log_in_with_recovery_code",
     "log_out",
     "log_user_out",
+    "make_display",
     "mark_job_completed",
     "mark_job_started",
     "mark_mail_refused",
@@ -140,9 +142,11 @@ __all__ = [
     "renew_recovery_codes",
     "reset_factor",
     "reset_factor_of",
+    "revoke_display",
     "send_password_link",
     "set_password_by_link",
     "set_up_at_login",
     "set_up_factor",
+    "touch_display",
     "touch_session",
 ]

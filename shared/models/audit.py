@@ -10,10 +10,11 @@ from shared.db import Base, Pk, text
 
 class AuditEntry(Base):
     """One line of the trail, written in the transaction of the move it tells of: ids and field names, never values
-    but for the name of a hunt group and the tag of a language, which can be deleted.
+    but for the name of a hunt group or display and the tag of a language, which can be deleted.
 
     ``actor_user_id`` is set for a user, ``actor_invite_id`` for a company's answer, neither for the product itself.
-    ``about_kind`` and ``about_id`` name what an administrator changed: a company, hunt group, user, language or clinic.
+    ``about_kind`` and ``about_id`` name what an administrator changed: a company, hunt group, user, language,
+    display or clinic.
     """
 
     __tablename__ = "audit_entry"

@@ -35,6 +35,7 @@ from shared.queries.companies import (
     group_page,
 )
 from shared.queries.details import VisitDetails, visit_details
+from shared.queries.displays import DisplayRow, DisplayViewer, display_list, display_of
 from shared.queries.factors import FactorPage, HalfWay, factor_page, half_way
 from shared.queries.forms import (
     InterpreterChoices,
@@ -76,6 +77,8 @@ __all__ = [
     "CompanyPage",
     "CompanyRow",
     "DayPage",
+    "DisplayRow",
+    "DisplayViewer",
     "DueLetter",
     "FactorPage",
     "FoundPatients",
@@ -123,6 +126,8 @@ __all__ = [
     "company_page",
     "conference_of_pin",
     "day_page",
+    "display_list",
+    "display_of",
     "due_request_ids",
     "erasure_plan",
     "factor_page",

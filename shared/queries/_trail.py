@@ -30,7 +30,8 @@ PRODUCT = "Interpreter Dispatch"
 
 @dataclass(frozen=True, slots=True)
 class TrailFacts:
-    """One line of the trail. Names are today's, of hunt groups those of then; "" where there is none (any more).
+    """One line of the trail. Names are today's, of hunt groups and displays those of then; "" where there is none (any
+    more).
 
     ``user`` or ``actor_company`` acted, neither for the product itself. ``company`` is the one that the line is about,
     ``about`` what an administrator changed. ``visit_id`` is the visit itself, or the first of its request.
@@ -128,7 +129,7 @@ def facts_of(row: Any) -> TrailFacts:
     if entry.about_kind == "language" and fields:
         known = language_of(fields[0])
         fields, about_name = fields[1:], about_name or (known.name if known else fields[0])
-    if entry.about_kind == "hunt_group" and fields:
+    if entry.about_kind in {"hunt_group", "display"} and fields:
         fields, about_name = fields[1:], fields[0]
     return TrailFacts(
         id=entry.id,
@@ -242,6 +243,8 @@ _WORDS: dict[str, str] = {
     AuditEvent.FACTOR_RESET: "{who} reset the second factor of {about}",
     AuditEvent.RECOVERY_CODES_MADE: "{who} made new recovery codes",
     AuditEvent.RECOVERY_CODE_USED: "{who} used a recovery code",
+    AuditEvent.DISPLAY_MADE: "{who} made the display {about}",
+    AuditEvent.DISPLAY_REVOKED: "{who} switched the display {about} off",
     AuditEvent.TRAIL_EXPORTED: "{who} downloaded the {trail}",
     AuditEvent.PATIENT_REMOVED: "{who} removed {fields}, kept as long as the settings say",
     AuditEvent.NOTES_REMOVED: "{who} removed {fields}, kept as long as the settings say",

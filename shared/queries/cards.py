@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from shared.db import Base
 from shared.models import Appointment, Company, Invite, InviteAddress, InviteOpening, Mail, Request, User, Visit
 from shared.queries._badge import Badge, BadgeFacts, badge_of
-from shared.rules import Scope
+from shared.rules import Sight
 from shared.states import Answer, MailKind, MailState, VisitType
 
 
@@ -37,7 +37,7 @@ def reference_of(number: int) -> str:
     return f"A-{number}"
 
 
-def in_scope(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+def in_scope(scope: Sight) -> tuple[ColumnElement[bool], ...]:
     """What the scope may see of visits."""
     mine: tuple[ColumnElement[bool], ...] = (Visit.clinic_id == scope.clinic_id,)
     return mine if scope.provider_id is None else (*mine, Visit.provider_id == scope.provider_id)

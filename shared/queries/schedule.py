@@ -9,7 +9,7 @@ from shared import times
 from shared.db import reading
 from shared.models import Visit
 from shared.queries.cards import VisitCard, card_of, in_scope, select_cards
-from shared.rules import Scope
+from shared.rules import Scope, Sight
 from shared.states import BadgeKind
 
 BOARD_DAYS = 8
@@ -126,7 +126,7 @@ def today_page(scope: Scope, zone: str, *, now: datetime) -> TodayPage:
     return TodayPage(today, _summaries(today, days)[0], days[0], tuple(attention))
 
 
-def board(scope: Scope, zone: str, *, now: datetime) -> BoardPage:
+def board(scope: Sight, zone: str, *, now: datetime) -> BoardPage:
     """The Board's visits; patient name and reason are blanked before they leave this function."""
     today = times.day_of(now, zone)
     cards = [
@@ -143,7 +143,7 @@ def _urgency(card: VisitCard) -> int:
     return 0 if card.badge.alarm else _WORST_FIRST[card.badge.kind]
 
 
-def _days(scope: Scope, first: date, days: int, zone: str, now: datetime) -> tuple[tuple[VisitCard, ...], ...]:
+def _days(scope: Sight, first: date, days: int, zone: str, now: datetime) -> tuple[tuple[VisitCard, ...], ...]:
     start, end = times.day_bounds(first, zone, days=days)
     with reading() as session:
         rows = session.execute(select_cards(*in_scope(scope), Visit.starts_at >= start, Visit.starts_at < end)).all()

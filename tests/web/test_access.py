@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from portal.access import ACCESS, BOOKING, DRAFTS, EVERYBODY, NO_ACTIVITY, PUBLIC, RELOADED
+from portal.access import ACCESS, BOOKING, DISPLAY, DRAFTS, EVERYBODY, NO_ACTIVITY, PUBLIC, RELOADED
 from shared.models import Visit
 from shared.states import Role
 from tests.web.checks import counts, csrf_of, dump, soup_of, words
@@ -17,13 +17,15 @@ def test_every_endpoint_is_either_public_or_has_its_roles_and_no_row_is_stale(sh
     existing = {rule.endpoint for rule in shared_world.portal.url_map.iter_rules()}
 
     assert not PUBLIC & ACCESS.keys()
-    assert PUBLIC | ACCESS.keys() == existing
+    assert not DISPLAY & (PUBLIC | ACCESS.keys())
+    assert PUBLIC | DISPLAY | ACCESS.keys() == existing
     assert existing >= NO_ACTIVITY | DRAFTS | RELOADED
 
 
 def test_nothing_but_the_login_the_way_to_a_password_probes_and_files_is_public() -> None:
-    public = {"static", "probes", "auth", "second_step", "passwords", "dev"}
+    public = {"static", "probes", "auth", "second_step", "passwords", "display", "dev"}
     assert {name.partition(".")[0] for name in PUBLIC} == public
+    assert {name for name in PUBLIC if name.startswith("display.")} == {"display.enter", "display.open_board"}
     assert {name for name in PUBLIC if name.startswith("auth.")} == {"auth.login", "auth.submit_login", "auth.favicon"}
     assert not {"passwords.account", "passwords.change"} & PUBLIC
 
@@ -38,7 +40,7 @@ def test_every_role_may_look_and_staff_may_not_book() -> None:
 
 
 def test_a_stranger_is_sent_to_the_login_from_every_guarded_page_and_back_afterwards(shared_world: World) -> None:
-    guarded = [route for route in routes(shared_world.portal) if route.endpoint not in PUBLIC]
+    guarded = [route for route in routes(shared_world.portal) if route.endpoint not in PUBLIC | DISPLAY]
     assert len(guarded) >= 12
 
     for route in guarded:
@@ -55,7 +57,7 @@ def test_a_stranger_is_sent_to_the_login_from_every_guarded_page_and_back_afterw
 
 def test_a_fragment_without_a_login_says_so_to_the_whole_page_that_holds_no_form(shared_world: World) -> None:
     for route in routes(shared_world.portal):
-        if route.endpoint not in PUBLIC:
+        if route.endpoint not in PUBLIC | DISPLAY:
             answer = shared_world.portal.test_client().open(
                 route.path, method=route.method, headers={"HX-Request": "true"}
             )
@@ -66,7 +68,7 @@ def test_a_fragment_without_a_login_says_so_to_the_whole_page_that_holds_no_form
 
 def test_a_fragment_without_a_login_leaves_a_page_with_a_form_as_it_is_and_says_so(shared_world: World) -> None:
     for route in routes(shared_world.portal):
-        if route.endpoint not in PUBLIC:
+        if route.endpoint not in PUBLIC | DISPLAY:
             answer = shared_world.portal.test_client().open(
                 route.path, method=route.method, headers={"HX-Request": "true", "Holds-Form": "true"}
             )

@@ -29,10 +29,21 @@ def forms(world: World) -> dict[str, tuple[str, str]]:
         "a group": (f"/admin/groups/{clinic.groups['ASL daytime']}", "name"),
         "a new user": ("/admin/users/new", "name"),
         "a user": (f"/admin/users/{clinic.users['provider']}", "name"),
+        "a new display": ("/admin/displays", "name"),
     }
 
 
-FORMS = ["settings", "a language", "a new company", "a company", "a new group", "a group", "a new user", "a user"]
+FORMS = [
+    "settings",
+    "a language",
+    "a new company",
+    "a company",
+    "a new group",
+    "a group",
+    "a new user",
+    "a user",
+    "a new display",
+]
 
 
 @pytest.mark.parametrize("lose", LOSSES)
@@ -58,7 +69,8 @@ def test_a_filled_form_comes_back_where_it_was_and_is_saved_by_its_own_button(
     kept = values_of(restored, field=field)
     assert kept | {"csrf_token": []} == values | {"csrf_token": []}
     after = dump(world)
-    for table in ("clinic", "clinic_language", "company", "hunt_group", "user_account", "company_address"):
+    stored = ("clinic", "clinic_language", "company", "hunt_group", "user_account", "company_address", "display")
+    for table in stored:
         assert after[table] == before[table]
 
     form = soup_of(restored).find("form", action=path)
@@ -68,6 +80,8 @@ def test_a_filled_form_comes_back_where_it_was_and_is_saved_by_its_own_button(
         assert saved.status_code == 422
     elif name == "a new group":
         assert "Choose the language" in words(saved)
+    elif name == "a new display":
+        assert f"The link for {TYPED}" in words(saved)
     else:
         assert saved.status_code == 303
         assert TYPED in client.get(path).text

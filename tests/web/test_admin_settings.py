@@ -34,6 +34,7 @@ def test_every_page_of_the_administration_leads_to_the_others(shared_world: Worl
         "/admin/groups",
         "/admin/users",
         "/admin/patients",
+        "/admin/displays",
         "/admin/trail",
     }
     for path in sorted(pages):

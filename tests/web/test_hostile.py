@@ -36,7 +36,7 @@ names = st.sampled_from(
     [
         "patient_name", "patient_contact", "provider", "date", "start_time", "duration", "visit_type", "reason",
         "language", "interpreter", "notes", "do", "preview", "author", "next", "draft", "email", "password", "seen",
-        "view", "responder", "answer", "nonce", "reason", "id", "pressed", "code", "recovery_code", "x", "",
+        "view", "responder", "answer", "nonce", "reason", "id", "pressed", "code", "recovery_code", "key", "x", "",
         "csrf_token",
     ]
 )  # fmt: skip

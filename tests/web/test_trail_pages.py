@@ -75,6 +75,8 @@ def table(answer: TestResponse) -> list[dict[str, str]]:
         (AuditEvent.USER_DEACTIVATED, "user", (), "deactivated the user Provider of Riverside Clinic"),
         (AuditEvent.USER_REACTIVATED, "user", (), "reactivated the user Provider of Riverside Clinic"),
         (AuditEvent.FACTOR_RESET, "user", (), "reset the second factor of Provider of Riverside Clinic"),
+        (AuditEvent.DISPLAY_MADE, "display", ("Front desk",), "made the display Front desk"),
+        (AuditEvent.DISPLAY_REVOKED, "display", ("Front desk",), "switched the display Front desk off"),
         (AuditEvent.TRAIL_EXPORTED, "", (), "downloaded the audit trail"),
     ],
 )  # fmt: skip
@@ -89,6 +91,7 @@ def test_what_an_administrator_does_is_a_sentence_with_names(
         "company": clinic.companies["Clearsign"],
         "hunt_group": clinic.groups["ASL daytime"],
         "user": clinic.users["provider"],
+        "display": 1,
     }
     write(world, what, About(kind, ids[kind]) if kind else None, fields)
 

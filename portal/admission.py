@@ -1,0 +1,34 @@
+"""How a display gets in: by a cookie of its own, which opens the Board and nothing else."""
+
+from datetime import timedelta
+
+from flask import g, request
+from werkzeug.wrappers import Response
+
+from shared.actions import touch_display
+from shared.queries import DisplayViewer, display_of
+from shared.web import page, request_now
+
+COOKIE = "display"
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+def display() -> DisplayViewer:
+    """The display that asks; only for views behind the guard."""
+    found: DisplayViewer = g.display
+    return found
+
+
+def admit_display() -> Response | None:
+    """Let a display in and note that it is in use; nothing idles here. Whoever holds none is told that it is switched
+    off, and a screen that asked by itself loads that page."""
+    code = request.cookies.get(COOKIE, "")
+    found = display_of(code) if code else None
+    if found is None:
+        answer = page("display/off.html", status=410, had_code=bool(code))
+        answer.headers["HX-Refresh"] = "true"
+        return answer
+    if found.last_seen_at is None or abs(request_now() - found.last_seen_at) > TOUCH_EVERY:
+        touch_display(found.id, now=request_now())
+    g.display = found
+    return None
