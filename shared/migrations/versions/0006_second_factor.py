@@ -1,13 +1,13 @@
 """second factor and displays: authenticator apps, recovery codes, the step behind a password, screens for the Board.
 
-Revision: 0006, after 0004
+Revision: 0006, after 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

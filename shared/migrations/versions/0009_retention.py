@@ -1,6 +1,6 @@
 """retention: how long a clinic keeps what names people, and when it was let go.
 
-Revision: 0009, after 0005
+Revision: 0009, after 0006
 
 Clinics that are there already keep everything for ten years until somebody chooses: an update of the program alone
 removes nothing that a clinic wants to keep. New clinics start with the usual times.
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
