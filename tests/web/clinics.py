@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Enum, String, select
 
-from shared.actions import accept_invite, accredit_company, add_group, decline_invite, invite_user
+from shared.actions import accept_invite, accredit_company, add_group, decline_invite, invite_user, make_display
 from shared.db import Base, reading, transaction
 from shared.models import Clinic, ClinicLanguage, Company, HuntGroup, Invite, PasswordLink, User
 from shared.records import UserRecord
@@ -77,6 +77,7 @@ def furnish(world: World, clinic: ClinicInWorld, mark: str, *, language: str) ->
         "scheduler": clinic.users["scheduler"],
         "tag": language,
         "spare_tag": "es",
+        "display_id": _display(world, clinic, mark),
         **_companies_and_groups(world, clinic, mark),
         **people,
         **_visits(world, clinic, mark, leaving=people["leaving_user"]),
@@ -105,6 +106,11 @@ def _companies_and_groups(world: World, clinic: ClinicInWorld, mark: str) -> Thi
         "group_id": clinic.groups["ASL daytime"],
         "spare_group": spare.id,
     }
+
+
+def _display(world: World, clinic: ClinicInWorld, mark: str) -> int:
+    with world.jobs.app_context():
+        return make_display(clinic.scope(Role.ADMIN), f"Screen of {mark}", f"code of {mark}", now=world.now).id
 
 
 PEOPLE = (("invited", Role.STAFF), ("spare", Role.STAFF), ("gone", Role.STAFF))

@@ -43,7 +43,8 @@ LINKS = frozenset({"password", "invite", "declined", "guest"})
 
 
 class Row:
-    """What one endpoint takes, from whom, and what it answers them; ``logged_in``: those who have a login, if other."""
+    """What one endpoint takes, from whom, and what it answers them. ``logged_in``: those who have a login, if other;
+    ``options``: to OPTIONS."""
 
     def __init__(
         self,
@@ -52,11 +53,12 @@ class Row:
         status: int,
         *,
         logged_in: int = 0,
+        options: int = 200,
         ends_login: bool = False,
         **names: str,
     ) -> None:
         self.method, self.who, self.ends_login = method, who, ends_login
-        self.status, self.logged_in = status, logged_in or status
+        self.status, self.logged_in, self.options = status, logged_in or status, options
         self.names = names
         """Argument of the address → example, where it is called otherwise."""
 
@@ -72,6 +74,10 @@ PORTAL: Mapping[str, Row] = {
     "auth.submit_login": Row(POST, ANYBODY, 422),
     "auth.favicon": Row(GET, ANYBODY, 200),
     "auth.log_out_now": Row(POST, EVERYBODY, 303, ends_login=True),
+    "second_step.code": Row(GET, ANYBODY, 401, logged_in=303),
+    "second_step.check": Row(POST, ANYBODY, 401, logged_in=303),
+    "second_step.set_up": Row(GET, ANYBODY, 401, logged_in=303),
+    "second_step.finish": Row(POST, ANYBODY, 401, logged_in=303),
     "passwords.forgot": Row(GET, ANYBODY, 200),
     "passwords.ask": Row(POST, ANYBODY, 422),
     "passwords.asked": Row(GET, ANYBODY, 200),
@@ -80,6 +86,19 @@ PORTAL: Mapping[str, Row] = {
     "passwords.done": Row(GET, ANYBODY, 200),
     "passwords.account": Row(GET, EVERYBODY, 200),
     "passwords.change": Row(POST, EVERYBODY, 422),
+    "account.log_out_elsewhere": Row(POST, EVERYBODY, 422),
+    "factors.show": Row(GET, EVERYBODY, 200),
+    "factors.begin": Row(POST, EVERYBODY, 400),
+    "factors.remove": Row(POST, EVERYBODY, 422),
+    "factors.set_up": Row(GET, EVERYBODY, 303),
+    "factors.finish": Row(POST, EVERYBODY, 303),
+    # A display is nobody: without its cookie its pages show nothing, whoever is logged in.
+    "display.enter": Row(GET, ANYBODY, 200),
+    "display.open_board": Row(POST, ANYBODY, 422),
+    "display.board": Row(GET, ANYBODY, 410, options=410),
+    "display.poll": Row(GET, ANYBODY, 410, options=410),
+    "probes.healthz": Row(GET, ANYBODY, 200),
+    "probes.readyz": Row(GET, ANYBODY, 200),
     "dev.mailbox": Row(GET, ANYBODY, 200),
     "dev.show_mail": Row(GET, ANYBODY, 404),
     "schedule.dashboard": Row(GET, EVERYBODY, 200),
@@ -133,6 +152,18 @@ PORTAL: Mapping[str, Row] = {
     "users.deactivate": Row(POST, ADMINS, 303, user_id="spare_user"),
     "users.reactivate": Row(POST, ADMINS, 303, user_id="gone_user"),
     "users.send_link": Row(POST, ADMINS, 303),
+    "users.log_out": Row(POST, ADMINS, 303, user_id="spare_user"),
+    "users.reset_second_factor": Row(POST, ADMINS, 303, user_id="spare_user"),
+    "displays.index": Row(GET, ADMINS, 200),
+    "displays.add": Row(POST, ADMINS, 422),
+    "displays.revoke": Row(POST, ADMINS, 303),
+    "patients.show": Row(GET, ADMINS, 200),
+    "patients.find": Row(POST, ADMINS, 422),
+    "patients.held": Row(POST, ADMINS, 422),
+    "patients.download": Row(POST, ADMINS, 422),
+    "patients.preview": Row(POST, ADMINS, 422),
+    "patients.question": Row(POST, ADMINS, 409),
+    "patients.erase": Row(POST, ADMINS, 409),
     "trail.index": Row(GET, ADMINS, 200),
     "trail.download": Row(POST, ADMINS, 200),
     "trail.download_visit": Row(POST, ADMINS, 200),
@@ -148,6 +179,8 @@ VENDOR: Mapping[str, Row] = {
     "meet.join": Row(GET, ANYBODY, 303, token="guest"),
     "meet.conference_mapper": Row(GET, ANYBODY, 404),
     "meet.favicon": Row(GET, ANYBODY, 200),
+    "probes.healthz": Row(GET, ANYBODY, 200),
+    "probes.readyz": Row(GET, ANYBODY, 200),
     "dev.show_room": Row(GET, ANYBODY, 200),
 }
 
