@@ -1,16 +1,27 @@
 """One's own second factor, behind the account page: switched on, set up anew, switched off."""
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as BaseResponse
 
 from portal.access import viewer
+from portal.account import TOO_OFTEN
 from portal.factor_forms import NewCodeForm, OwnPasswordForm
 from portal.factor_pages import set_up_page
 from portal.half_way import Step, begin_step, end_step, read_step
 from portal.second_step import WRONG
-from shared.actions import CodeOutcome, prove_password, remove_factor, renew_recovery_codes, set_up_factor
+from portal.slowed import in_a_while, slow_down
+from shared.actions import (
+    Admission,
+    CodeOutcome,
+    Slowed,
+    admit_password,
+    prove_password,
+    remove_factor,
+    renew_recovery_codes,
+    set_up_factor,
+)
 from shared.queries import factor_page
 from shared.states import ProofKind
 from shared.web import page, request_now, services
@@ -28,20 +39,24 @@ BEGINNINGS = {"set_up": ProofKind.SET_UP, "recovery": ProofKind.RECOVERY}
 
 
 @bp.get("")
-def show() -> Response:
+def show() -> BaseResponse:
     """How it stands, and what can be done."""
     news = NEWS.get(request.args.get("news", ""), "")
     return _page(OwnPasswordForm(formdata=None), news=news, good=request.args.get("news") != "over")
 
 
 @bp.post("")
-def begin() -> Response:
+def begin() -> BaseResponse:
     """Begin to set one up, or to make new recovery codes, with the password."""
     form, kind = OwnPasswordForm(), BEGINNINGS.get(request.form.get("do", ""))
     if kind is None:
         abort(400)
-    if form.validate():
-        token = prove_password(viewer().scope, form.password.data or "", kind, now=request_now())
+    admission = _admit() if form.validate() else None
+    if isinstance(admission, Slowed):
+        return _slowed(form, admission)
+    if admission is not None:
+        password, now = form.password.data or "", request_now()
+        token = prove_password(viewer().scope, password, kind, admission=admission, now=now)
         if token is not None:
             begin_step(token, kind)
             return redirect(url_for(".set_up"), 303)
@@ -50,18 +65,22 @@ def begin() -> Response:
 
 
 @bp.post("/remove")
-def remove() -> Response:
+def remove() -> BaseResponse:
     """Switch it off, with the password."""
     form = OwnPasswordForm()
-    if form.validate():
-        if remove_factor(viewer().scope, form.password.data or "", keep=current_user.get_id(), now=request_now()):
+    admission = _admit() if form.validate() else None
+    if isinstance(admission, Slowed):
+        return _slowed(form, admission)
+    if admission is not None:
+        keep, now = current_user.get_id(), request_now()
+        if remove_factor(viewer().scope, form.password.data or "", keep=keep, admission=admission, now=now):
             return _to_page("off")
         form.password.errors = [NOT_YOURS]
     return _page(form, status=422)
 
 
 @bp.get("/new")
-def set_up() -> Response:
+def set_up() -> BaseResponse:
     """Show what is being set up. It stays the same until it is, however often the page is loaded."""
     step = _own_step()
     if step is None:
@@ -70,7 +89,7 @@ def set_up() -> Response:
 
 
 @bp.post("/new")
-def finish() -> Response:
+def finish() -> BaseResponse:
     """Switch on what was shown."""
     step = _own_step()
     if step is None:
@@ -90,17 +109,27 @@ def finish() -> Response:
     return _new_page(step, form, status=422)
 
 
+def _admit() -> Admission | Slowed:
+    """A try at the current password counts before it is checked, as on the page of the account."""
+    return admit_password(services().tokens, viewer().scope, login=current_user.get_id(), now=request_now())
+
+
+def _slowed(form: OwnPasswordForm, until: Slowed) -> Response:
+    form.password.errors = [in_a_while(until, TOO_OFTEN)]
+    return slow_down(_page(form), until)
+
+
 def _own_step() -> Step | None:
     step = read_step(ProofKind.SET_UP, ProofKind.RECOVERY)
     return step if step is not None and step.person.user_id == viewer().scope.user_id else None
 
 
-def _done(outcome: CodeOutcome, news: str) -> Response:
+def _done(outcome: CodeOutcome, news: str) -> BaseResponse:
     end_step()
     return _to_page(news if outcome is CodeOutcome.PASSED else "over")
 
 
-def _to_page(news: str) -> Response:
+def _to_page(news: str) -> BaseResponse:
     return redirect(url_for(".show", news=news), 303)
 
 
@@ -109,5 +138,5 @@ def _page(form: OwnPasswordForm, *, status: int = 200, news: str = "", good: boo
     return page("factors/show.html", status=status, form=form, factor=factor, news=news, good=good)
 
 
-def _new_page(step: Step, form: FlaskForm, *, status: int = 200) -> Response:
+def _new_page(step: Step, form: FlaskForm, *, status: int = 200) -> BaseResponse:
     return set_up_page(form, step.person, step.new, act=".finish", status=status)

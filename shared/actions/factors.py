@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.actions._accounts import end_sessions, lock_user, note_wrong_password
 from shared.actions._logins import Login, drop_factor, open_proof, open_session
+from shared.actions.tries import Admission
 from shared.audit import About, Actor, AuditEvent, record
 from shared.db import reading, transaction
 from shared.errors import DomainError
@@ -18,6 +19,7 @@ from shared.passwords import password_matches
 from shared.proofs import find_proof, mark_of
 from shared.rules import CODE_WINDOW, WRONG_CODES_PER_PASSWORD, WRONG_CODES_PER_WINDOW, Scope
 from shared.states import ProofKind
+from shared.throttle import give_back
 from shared.tokens import Tokens, hash_token, read_typed_code
 
 REQUIRED = "Your clinic requires a second factor. You can set up another one, but not switch it off."
@@ -128,8 +130,9 @@ def renew_recovery_codes(scope: Scope, token: str, hashes: tuple[str, ...], *, n
         return CodeOutcome.PASSED
 
 
-def prove_password(scope: Scope, password: str, kind: ProofKind, *, now: datetime) -> str | None:
-    """Begin a change of one's own second factor: the token for the browser, or None for a wrong password."""
+def prove_password(scope: Scope, password: str, kind: ProofKind, *, admission: Admission, now: datetime) -> str | None:
+    """Begin a change of one's own second factor: the token for the browser, or None for a wrong password.
+    ``admission`` is the try at it, as it was counted."""
     seen = _checked_password(scope, password, now)
     if seen is None:
         return None
@@ -137,14 +140,18 @@ def prove_password(scope: Scope, password: str, kind: ProofKind, *, now: datetim
         user = lock_user(session, scope.user_id)
         if not user.active or user.password_hash != seen:  # changed or reset meanwhile
             return None
+        give_back(session, admission.taken, now=now)
         if kind is ProofKind.RECOVERY and session.get(SecondFactor, user.id) is None:
             raise DomainError(NONE_YET)
         return open_proof(session, user, kind, now=now)
 
 
-def remove_factor(scope: Scope, password: str, *, keep: str, now: datetime) -> bool:
-    """Switch off one's own second factor; False for a wrong password. Every login ends but the one with the token
-    ``keep``. Twice is harmless. Raises DomainError while the clinic requires one."""
+def remove_factor(scope: Scope, password: str, *, keep: str, admission: Admission, now: datetime) -> bool:
+    """Switch off one's own second factor; False for a wrong password (``admission``: the try, as it was counted).
+
+    Every login ends but the one with the token ``keep``. Twice is harmless. Raises DomainError while the clinic
+    requires one.
+    """
     seen = _checked_password(scope, password, now)
     if seen is None:
         return False
@@ -152,6 +159,7 @@ def remove_factor(scope: Scope, password: str, *, keep: str, now: datetime) -> b
         user = lock_user(session, scope.user_id)
         if not user.active or user.password_hash != seen:
             return False
+        give_back(session, admission.taken, now=now)
         if session.get_one(Clinic, user.clinic_id).second_factor_required:
             raise DomainError(REQUIRED)
         if drop_factor(session, user, now=now):

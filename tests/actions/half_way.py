@@ -24,7 +24,7 @@ from shared.queries import viewer_of
 from shared.states import ProofKind, Role
 from tests.actions.desk import tokens_of
 from tests.phone import Phone
-from tests.world import PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def give_factor(world: World, role: Role = Role.SCHEDULER) -> Owner:
     """Set up a second factor, with the code of half a minute ago: the present one is still to be used."""
     new = new_factor()
     with world.jobs.app_context():
-        token = prove_password(world.clinic.scope(role), PASSWORD, ProofKind.SET_UP, now=world.now)
+        token = prove_password(world.clinic.scope(role), PASSWORD, ProofKind.SET_UP, admission=ADMITTED, now=world.now)
         assert token is not None
     assert finish(world, token, new, Phone(new.secret).code(world.now, steps=-1), role=role) is CodeOutcome.PASSED
     return Owner(Phone(new.secret), new.recovery_codes)
@@ -56,7 +56,9 @@ def finish(world: World, token: str, new: NewFactor, code: str, *, role: Role = 
 def half(world: World, role: Role = Role.SCHEDULER, password: str = PASSWORD) -> HalfLogin:
     """Give the password, as far as it goes."""
     with world.jobs.app_context():
-        opened = log_in(email=f"{role}@demo.example", password=password, replaces=None, now=world.now)
+        opened = log_in(
+            email=f"{role}@demo.example", password=password, admission=ADMITTED, replaces=None, now=world.now
+        )
     assert isinstance(opened, HalfLogin), opened
     return opened
 
@@ -86,7 +88,9 @@ def is_in(world: World, token: str) -> bool:
 def session_of(world: World, role: Role = Role.SCHEDULER) -> str:
     """A login by the password alone."""
     with world.jobs.app_context():
-        opened = log_in(email=f"{role}@demo.example", password=PASSWORD, replaces=None, now=world.now)
+        opened = log_in(
+            email=f"{role}@demo.example", password=PASSWORD, admission=ADMITTED, replaces=None, now=world.now
+        )
     assert isinstance(opened, Login)
     return opened.token
 
@@ -107,4 +111,4 @@ def by_paper(world: World, token: str, code: str) -> CodeOutcome:
 
 def begin(world: World, kind: ProofKind, *, role: Role = Role.SCHEDULER, password: str = PASSWORD) -> str | None:
     with world.jobs.app_context():
-        return prove_password(world.clinic.scope(role), password, kind, now=world.now)
+        return prove_password(world.clinic.scope(role), password, kind, admission=ADMITTED, now=world.now)

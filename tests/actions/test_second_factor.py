@@ -41,7 +41,7 @@ from tests.actions.half_way import (
 )
 from tests.faults.racing import racers
 from tests.phone import Phone
-from tests.world import PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World
 
 # ---- the login
 
@@ -66,7 +66,10 @@ def test_a_wrong_password_gets_no_step(world: World) -> None:
     give_factor(world)
 
     with world.jobs.app_context():
-        assert log_in(email="scheduler@demo.example", password="wrong", replaces=None, now=world.now) is None
+        assert (
+            log_in(email="scheduler@demo.example", password="wrong", admission=ADMITTED, replaces=None, now=world.now)
+            is None
+        )
     assert [proof.kind for proof in rows(world, PasswordProof)] == [ProofKind.SET_UP]
 
 
@@ -74,7 +77,9 @@ def test_the_login_that_the_browser_held_ends_with_the_code_and_not_before(world
     held = session_of(world, Role.STAFF)
     owner = give_factor(world)
     with world.jobs.app_context():
-        opened = log_in(email="scheduler@demo.example", password=PASSWORD, replaces=held, now=world.now)
+        opened = log_in(
+            email="scheduler@demo.example", password=PASSWORD, admission=ADMITTED, replaces=held, now=world.now
+        )
         assert isinstance(opened, HalfLogin)
         assert is_in(world, held)
         code = owner.phone.code(world.now)
@@ -133,7 +138,14 @@ def test_a_step_ends_with_the_password_the_account_or_the_factor_behind_it(world
     assert enter(world, steps[0], owner.phone.code(world.now)).outcome is CodeOutcome.OVER
     world.change(User, user, active=True)
     with world.jobs.app_context():
-        change_password(world.clinic.scope(), old=PASSWORD, new="quiet river under stone", keep="x", now=world.now)
+        change_password(
+            world.clinic.scope(),
+            old=PASSWORD,
+            new="quiet river under stone",
+            keep="x",
+            admission=ADMITTED,
+            now=world.now,
+        )
     assert enter(world, steps[1], owner.phone.code(world.now)).outcome is CodeOutcome.OVER
     newer = half(world, password="quiet river under stone").token
     with world.jobs.app_context():
@@ -239,7 +251,7 @@ def test_a_new_password_shuts_the_guesser_out_and_lets_the_owner_in_at_once(worl
     owner, new = give_factor(world), "quiet river under stone"
     guess(world, owner, 10)
     with world.jobs.app_context():
-        change_password(world.clinic.scope(), old=PASSWORD, new=new, keep="x", now=world.now)
+        change_password(world.clinic.scope(), old=PASSWORD, new=new, keep="x", admission=ADMITTED, now=world.now)
 
     assert enter(world, half(world, password=new).token, owner.phone.code(world.now)).outcome is CodeOutcome.PASSED
 

@@ -35,7 +35,7 @@ from tests.actions.half_way import (
     session_of,
 )
 from tests.phone import Phone
-from tests.world import PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World
 
 # ---- setting up
 
@@ -92,7 +92,7 @@ def test_a_change_asks_for_the_password_and_a_guess_leaves_a_line(world: World, 
 
     assert begin(world, kind, password="a guess at it") is None
     with world.jobs.app_context():
-        assert not remove_factor(world.clinic.scope(), "a guess at it", keep="x", now=world.now)
+        assert not remove_factor(world.clinic.scope(), "a guess at it", keep="x", admission=ADMITTED, now=world.now)
 
     assert events(world).count("login_failed") == 2
     assert enter(world, half(world).token, owner.phone.code(world.now)).outcome is CodeOutcome.PASSED
@@ -107,7 +107,7 @@ def test_a_second_factor_is_switched_off_with_the_password(world_on_either: Worl
     assert there is not None
     with world.jobs.app_context():
         for _ in range(2):
-            assert remove_factor(world.clinic.scope(), PASSWORD, keep=here.token, now=world.now)
+            assert remove_factor(world.clinic.scope(), PASSWORD, keep=here.token, admission=ADMITTED, now=world.now)
 
     assert is_in(world, here.token)
     assert not is_in(world, there.token)
@@ -160,7 +160,7 @@ def test_where_the_clinic_requires_one_it_can_not_be_switched_off_but_set_up_ane
     require_factor(world)
     before = snapshot(world)
     with world.jobs.app_context(), pytest.raises(DomainError, match="requires a second factor"):
-        remove_factor(world.clinic.scope(), PASSWORD, keep="x", now=world.now)
+        remove_factor(world.clinic.scope(), PASSWORD, keep="x", admission=ADMITTED, now=world.now)
 
     assert snapshot(world) == before
     assert give_factor(world)
@@ -170,7 +170,9 @@ def test_another_clinics_setting_requires_nothing_here(world: World) -> None:
     harbor = world.add_clinic("Harbor Family Health", domain="harbor")
     require_factor(world)
     with world.jobs.app_context():
-        opened = log_in(email="staff@harbor.example", password=PASSWORD, replaces=None, now=world.now)
+        opened = log_in(
+            email="staff@harbor.example", password=PASSWORD, admission=ADMITTED, replaces=None, now=world.now
+        )
         assert isinstance(opened, Login)
         assert not factor_page(harbor.scope()).required
 

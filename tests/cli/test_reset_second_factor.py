@@ -6,7 +6,7 @@ from shared.states import Role
 from tests.actions.desk import snapshot
 from tests.actions.half_way import enter, give_factor, half, is_in, rows
 from tests.cli.console import Console, console_of
-from tests.world import PASSWORD, World
+from tests.world import ADMITTED, PASSWORD, World
 
 ADMIN = "admin@demo.example"
 
@@ -23,7 +23,9 @@ def test_the_last_administrator_gets_in_again_with_the_password(world_on_either:
     assert rows(world, SecondFactor) == rows(world, RecoveryCode) == []
     assert not is_in(world, inside.token)
     with world.jobs.app_context():
-        assert isinstance(log_in(email=ADMIN, password=PASSWORD, replaces=None, now=world.now), Login)
+        assert isinstance(
+            log_in(email=ADMIN, password=PASSWORD, admission=ADMITTED, replaces=None, now=world.now), Login
+        )
     line = next(entry for entry in world.trail() if entry.what == "factor_reset")
     assert (line.actor_user_id, line.about_kind, line.about_id) == (None, "user", world.clinic.users["admin"])
 

@@ -408,6 +408,18 @@ def test_a_change_wants_the_password(world: World, do: str, password: str, sente
     assert (dump(world)["second_factor"], dump(world)["recovery_code"]) == before
 
 
+def test_whoever_guesses_the_password_on_these_pages_is_slowed(world: World) -> None:
+    client, _, _ = set_up(world)
+    for number in range(5):
+        assert (begin(client, password="wrong") if number % 2 else remove(client, "wrong")).status_code == 422
+
+    for answer in (begin(client, password=PASSWORD), remove(client)):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "180")
+        assert "nothing was changed. Try again in 3 minutes" in complaint(answer, "password").near
+    world.pass_time(minutes=3)
+    assert phone_on(begin(client)).secret
+
+
 def test_what_nobody_can_ask_for_is_refused(world: World) -> None:
     client = world.login()
     token = csrf_of(client.get(ACCOUNT))
