@@ -7,8 +7,9 @@ import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from shared.db import Base, db
@@ -119,3 +120,29 @@ def test_a_database_with_data_can_be_taken_down_and_used_again(world_on_either: 
     world.clinic = world.add_clinic()
 
     assert world.book(ask=["Clearsign"])
+
+
+def revision_called(word: str) -> str:
+    """The migration whose title begins so."""
+    scripts = ScriptDirectory(str(Path(__file__).parents[2] / "shared" / "migrations"))
+    [found] = [script.revision for script in scripts.walk_revisions() if script.doc.startswith(word)]
+    return found
+
+
+def test_an_update_alone_removes_nothing_clinics_that_were_there_keep_all_for_ten_years(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(patient_name="Zoë Quill")
+    kept = text("SELECT keep_patients_days, keep_contacts_days FROM clinic")
+    with world.jobs.app_context():
+        flask_migrate.downgrade(revision=f"{revision_called('retention')}-1")
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            assert connection.execute(kept).all() == [(3650, 3650)]
+    world.pass_time(days=3000)
+    world.tick()
+    assert snapshot(world)["visit"][0][0] == visit
+    assert "Zoë Quill" in repr(snapshot(world))
+
+    world.add_clinic("Harbor Family Health", domain="harbor")
+    with world.jobs.app_context(), db.engine.connect() as connection:
+        assert connection.execute(kept).all()[1] == (365, 730)
