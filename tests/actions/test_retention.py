@@ -202,8 +202,9 @@ def test_a_series_that_goes_on_keeps_what_its_coming_visits_need(world_on_either
 
 def test_mail_that_still_waits_keeps_what_it_needs(world: World) -> None:
     visit = world.book(ask=["Clearsign"], notes=NOTES)
-    world.post.close()
     world.tick()
+    world.post.close()
+    world.accept(visit, "Clearsign")
     pass_until(world, visit, KEEP_CONTACTS, seconds=1)
     with world.jobs.app_context():
         assert remove_old_notes(world.clinic.id, limit=9, now=world.now) == 0
