@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from shared.actions import (
     ask_password_reset,
+    expire_request,
     give_decline_reason,
     log_in,
     note_opening,
@@ -218,6 +219,21 @@ def test_mail_that_still_waits_keeps_what_it_needs(world: World) -> None:
     assert not [mail for mail in world.outbox() if mail.state is MailState.QUEUED]
     assert world.request_of(visit).notes == ""
     assert world.request_of(visit).contacts_removed_at is not None
+
+
+def test_a_request_that_no_job_has_closed_yet_keeps_what_its_closing_tells(world: World) -> None:
+    visit = world.book(ask=["Clearsign"], notes=NOTES)
+    world.tick()
+    pass_until(world, visit, KEEP_CONTACTS, seconds=1)
+    with world.jobs.app_context():
+        assert remove_old_notes(world.clinic.id, limit=9, now=world.now) == 0
+        assert remove_old_contacts(world.clinic.id, limit=9, now=world.now) == 0
+        expire_request(world.request_of(visit).id, now=world.now)
+    for _ in range(2):
+        world.tick()
+
+    assert (world.request_of(visit).notes, world.badge(visit)) == ("", "Not Accepted")
+    assert len(world.mails(to="scheduler@demo.example")) == 1
 
 
 def test_an_old_link_brings_nothing_back(world: World) -> None:
