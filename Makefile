@@ -13,6 +13,7 @@ INSTANCE_PATH ?= instance
 
 # Files whose date says what was installed; remove one and its step runs again.
 RUNTIME := .venv/.runtime.stamp
+RUN := .venv/.run.stamp
 DEV := .venv/.dev.stamp
 VENDOR := static/vendor/.stamp
 NODE_DEV := node_modules/.dev.stamp
@@ -35,7 +36,7 @@ run: export SMTP_PORT := $(SMTP_PORT)
 run: export INSTANCE_PATH := $(INSTANCE_PATH)
 run: export PYTHONUNBUFFERED := 1
 run: export WITH_PARENT = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-run: $(RUNTIME) $(VENDOR) ## Start both portals, the jobs and a mail server for development; Ctrl-C stops them
+run: $(RUN) $(VENDOR) ## Start both portals, the jobs and a mail server for development; Ctrl-C stops them
 	$(check_ports)
 	@mkdir -p -- "$$INSTANCE_PATH"
 	@$(BIN)/python -m shared.cli prepare
@@ -97,6 +98,7 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all
 lock: export CUSTOM_COMPILE_COMMAND := make lock
 lock: $(DEV) ## Write the lock files anew from the lists; UPGRADE=1 takes newer versions
 	@$(PIP_COMPILE) --output-file=requirements.txt requirements.in
+	@$(PIP_COMPILE) --output-file=requirements-run.txt requirements-run.in
 	@$(PIP_COMPILE) --output-file=requirements-dev.txt requirements-dev.in
 	@npm install --package-lock-only --loglevel=error
 
@@ -141,7 +143,13 @@ $(RUNTIME): requirements.txt
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-$(DEV): requirements-dev.txt $(RUNTIME)
+# What an installation for a clinic does without.
+$(RUN): requirements-run.txt $(RUNTIME)
+	@echo "Installing the development mail server and process starter in .venv"
+	@$(PIP_INSTALL) -r requirements-run.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
 	@echo "Installing test and check tools in .venv"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
