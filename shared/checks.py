@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from shared import health, revisions
 from shared.db import db, sqlite_file, transaction
@@ -18,7 +20,7 @@ from shared.leaked import list_fault
 from shared.queries import installed_clinics
 from shared.revisions import Standing
 from shared.sender import mail_server_fault
-from shared.settings import Settings, from_environ
+from shared.settings import Settings, from_environ, is_loopback
 from shared.web import create_base
 
 MIGRATE = "Run: python -m shared.cli migrate"
@@ -85,8 +87,8 @@ def _database(app: Flask, now: datetime) -> Iterator[Finding]:
         yield Finding("Database", False, f"There is none at {file} yet. {MIGRATE}")
         return
     try:
-        with transaction():
-            pass  # takes the write lock on SQLite
+        with transaction() as session:  # takes the write lock on SQLite
+            elsewhere = "" if file else _unchecked_server(session)
     except DBAPIError as error:
         yield _unusable(first_line(error))
         return
@@ -94,8 +96,30 @@ def _database(app: Flask, now: datetime) -> Iterator[Finding]:
     if database.state is not State.OK:
         yield _unusable(database.words)
         return
-    yield Finding("Database", True, f"{file or 'PostgreSQL'} answers")
+    yield _answering(f"{file or 'PostgreSQL'} answers", elsewhere)
     yield from _judged(others, now)
+
+
+def _answering(words: str, elsewhere: str) -> Finding:
+    if not elsewhere:
+        return Finding("Database", True, words)
+    do = "Add sslmode=verify-full to DATABASE_URL."
+    return Finding(
+        "Database", False, f"{words}, but nothing proves that it is {elsewhere}, or that nobody listens. {do}"
+    )
+
+
+def _unchecked_server(session: Session) -> str:
+    """The machine that PostgreSQL is on, if that is another one whose certificate nobody checks; else empty."""
+    connection: Any = session.connection().connection.driver_connection
+    mode = next(option.val for option in connection.pgconn.info if option.keyword == b"sslmode")
+    host = connection.info.host
+    return host if leads_elsewhere(host, connection.info.hostaddr) and mode != b"verify-full" else ""
+
+
+def leads_elsewhere(host: str, address: str) -> bool:
+    """Whether a connection leaves this machine: neither a socket in a folder nor a loopback address."""
+    return not host.startswith(("/", "@")) and not is_loopback(address)
 
 
 def _unusable(words: str) -> Finding:

@@ -273,11 +273,11 @@ def _open_addresses(settings: Settings) -> list[str]:
         "MEETING_URL": settings.meeting_url,
     }
     plain = {name: _host(url) for name, url in addresses.items() if url.lower().startswith("http:")}
-    faults = [f"{name} must be an https address" for name, host in plain.items() if not _is_loopback(host)]
-    if _is_loopback(plain.get("PORTAL_URL", "")) and settings.secure_cookies:  # a browser would not keep the cookie
+    faults = [f"{name} must be an https address" for name, host in plain.items() if not is_loopback(host)]
+    if is_loopback(plain.get("PORTAL_URL", "")) and settings.secure_cookies:  # a browser would not keep the cookie
         faults.append("PORTAL_URL must be an https address while SECURE_COOKIES is on: nobody could log in")
     host = _host(settings.portal_url)
-    if host and host == _host(settings.vendor_portal_url) and not _is_loopback(host):
+    if host and host == _host(settings.vendor_portal_url) and not is_loopback(host):
         faults.append("PORTAL_URL and VENDOR_PORTAL_URL must have different hosts: the second is open to everybody")
     return faults
 
@@ -290,7 +290,8 @@ def _host(url: str) -> str:
         return ""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -15,13 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from shared import checks
+from shared.checks import leads_elsewhere
 from shared.db import db
 from shared.jobs import Job, JobRunner, sender_for
 from shared.models import User
 from shared.states import MailState
 from shared.web import create_base
 from tests.cli.console import Console, console_of
-from tests.databases import environ_for
+from tests.databases import PostgresTemplate, environ_for
 from tests.faults.smtp_script import DROP, HANG, ScriptedServer
 from tests.postoffice import free_port
 from tests.world import World
@@ -107,6 +109,42 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(console: C
     assert line_of(said, "Database").startswith("MEND Database It can't be used")
     assert SECRET not in said
     assert "Check DATABASE_URL" in console.setting(DATABASE_URL=away).refuses("jobs", "list")
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "elsewhere"),
+    [
+        ("/run/postgresql", "", False),
+        ("@dispatch", "", False),
+        ("localhost", "127.0.0.1", False),
+        ("127.0.0.2", "127.0.0.2", False),
+        ("localhost", "::1", False),
+        ("localhost.clinic.example", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("db.clinic.example", "2001:db8::7", True),
+        ("db.clinic.example", "", True),
+    ],
+)
+def test_what_leaves_the_machine_is_known_by_where_the_connection_went(
+    host: str, address: str, elsewhere: bool
+) -> None:
+    assert leads_elsewhere(host, address) is elsewhere
+
+
+def test_a_postgresql_on_another_machine_has_to_prove_that_it_is_the_right_one(
+    postgres_template: PostgresTemplate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_template.database() as url:
+        console = Console(environ_for(url, tmp_path))
+        assert line_of(console.refuses("check"), "Database") == "ok Database PostgreSQL answers"
+
+        monkeypatch.setattr(checks, "leads_elsewhere", lambda _host, _address: True)  # as if it were
+        for mode in ("", "&sslmode=prefer", "&sslmode=require", "&sslmode=verify-ca"):
+            said = line_of(console.setting(DATABASE_URL=url + mode).refuses("check"), "Database")
+            assert said.startswith("MEND Database PostgreSQL answers, but nothing proves that it is"), mode
+            assert said.endswith("Add sslmode=verify-full to DATABASE_URL."), mode
+        sure = console.setting(DATABASE_URL=f"{url}&sslmode=verify-full&sslrootcert=system")
+        assert line_of(sure.refuses("check"), "Database") == "ok Database PostgreSQL answers"
 
 
 def test_what_is_no_database_is_told(bare_console: Console, tmp_path: Path) -> None:
