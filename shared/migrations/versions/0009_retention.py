@@ -36,7 +36,8 @@ WAITING = (
 def upgrade() -> None:
     op.add_column("clinic", sa.Column("keep_patients_days", BIG, server_default="365", nullable=False))
     op.add_column("clinic", sa.Column("keep_contacts_days", BIG, server_default="730", nullable=False))
-    op.execute(f"UPDATE clinic SET keep_patients_days = {LONGEST_DAYS}, keep_contacts_days = {LONGEST_DAYS}")  # noqa: S608 - a constant of this file
+    clinic = sa.table("clinic", sa.column("keep_patients_days"), sa.column("keep_contacts_days"))
+    op.execute(sa.update(clinic).values(keep_patients_days=LONGEST_DAYS, keep_contacts_days=LONGEST_DAYS))
     for table, column in COLUMNS:
         op.add_column(table, sa.Column(column, sa.DateTime(timezone=True), nullable=True))
     for name, table, columns, where in WAITING:
