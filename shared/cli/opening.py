@@ -21,6 +21,11 @@ from shared.web import create_base
 _BUGS = (DataError, IntegrityError, InternalError, ProgrammingError)
 """What a database says of wrong statements and not of itself."""
 
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's word for rights that an account does not have."""
+
+ANOTHER_ACCOUNT = "This needs the account that owns the tables in DATABASE_URL: docs/operations.md, Two accounts."
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -53,6 +58,8 @@ def installation(*, serves: bool = False) -> Iterator[Installation]:
         except DomainError as error:
             raise click.ClickException(error.sentence) from error
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
+                raise click.ClickException(f"{first_line(error)}. {ANOTHER_ACCOUNT}") from error
             if isinstance(error, _BUGS):
                 raise
             raise _unusable(error) from error
