@@ -51,3 +51,22 @@ def test_the_set_up_starts_the_jobs_before_it_wants_every_line_of_check_to_be_ok
     places = [TEXT.index(step) for step in steps]
 
     assert places == sorted(places)
+
+
+def test_the_printed_web_server_logs_no_path_speaks_no_old_tls_and_believes_no_visitor() -> None:
+    [block] = re.findall(r"^```nginx\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    [logged] = re.findall(r"^log_format no_paths '(.*)';$", block, re.MULTILINE)
+    assert set(re.findall(r"\$\w+", logged)) == {
+        "$remote_addr", "$time_iso8601", "$host", "$request_method", "$status", "$body_bytes_sent", "$request_time",
+        "$request_id",
+    }  # fmt: skip
+    assert re.findall(r"access_log \S+ ?(\S*);", block) == ["no_paths"]
+    assert re.findall(r"error_log \S+ ?(\S*);", block) == ["crit"]
+    assert re.findall(r"ssl_protocols (.*);", block) == ["TLSv1.2 TLSv1.3"]
+
+    set_to = dict(re.findall(r"proxy_set_header (\S+) (.*);", block))
+    assert set_to == {
+        "Host": "$host", "X-Forwarded-For": "$remote_addr", "X-Forwarded-Proto": "https",
+        "X-Request-ID": "$request_id",
+    }  # fmt: skip
+    assert not re.findall(r"\b(root|alias|autoindex|stub_status)\b", block)
