@@ -218,7 +218,8 @@ def _prepare_errors(app: Flask) -> None:
     @app.errorhandler(BusyError)
     def busy(_error: BusyError) -> Response:
         log.warning("Too much at once in %s", request.endpoint)
-        return error_page(503, "Many people are logging in just now", "Nothing was changed. Try again shortly.")
+        sentence = "Nothing was changed. Go back and try again in a few seconds."
+        return error_page(503, "Many people are logging in just now", sentence)
 
     @app.errorhandler(OperationalError)
     def database_error(error: OperationalError) -> Response:
