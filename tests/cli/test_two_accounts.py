@@ -134,6 +134,15 @@ def test_the_user_reads_and_writes_each_table_and_only_adds_to_the_trail(account
             assert held == (adds if table == AuditEntry.__tablename__ else adds | {"UPDATE", "DELETE"}), table
 
 
+def test_the_user_may_read_all_that_a_dump_holds(accounts: Accounts) -> None:
+    found = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace = 'public'::regnamespace"
+    with psycopg.connect(accounts.url("user"), autocommit=True) as connection:
+        names = [name for (name,) in connection.execute(found)]
+        assert {"visit", "visit_id_seq"} <= set(names)
+        for name in names:
+            connection.execute(f"SELECT * FROM {name}".encode())
+
+
 def test_what_a_later_migration_adds_is_the_users_too(accounts: Accounts) -> None:
     accounts.run("CREATE TABLE later (id bigserial PRIMARY KEY, word text)", accounts.url("owner"))
 
