@@ -16,7 +16,7 @@ KEY = "k" * 48
 
 def printed_settings() -> str:
     """The settings file, with a value where the reader has to put one."""
-    blocks = re.findall(r"^ *```\n(.*?)^ *```$", TEXT, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```$", TEXT, re.DOTALL | re.MULTILINE)
     [block] = [block for block in blocks if "SECRET_KEY=" in block]
     return "".join(line.strip() + "\n" for line in block.splitlines()).replace("…", KEY)
 
