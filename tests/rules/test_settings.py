@@ -236,7 +236,7 @@ def test_a_sender_that_no_mail_server_takes_is_a_fault_at_the_start_and_not_in_e
         from_environ({"DEVELOPMENT": "1", "INSTANCE_PATH": "/nowhere", "SECRET_KEY": "k" * 40, "MAIL_SENDER": sender})
 
 
-SECRETS = {
+WITHOUT = {
     "SECRET_KEY": "SECRET_KEY is missing",
     "MAIL_PASSWORD": "",
     "MEETING_JWT_SECRET": "",
@@ -245,11 +245,11 @@ SECRETS = {
 """What is said without them; nothing where the product works without."""
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", WITHOUT)
 def test_outside_development_no_secret_has_a_value_that_nobody_gave_it(name: str) -> None:
     environ = {key: value for key, value in PRODUCTION.items() if key != name}
-    if SECRETS[name]:
-        with pytest.raises(SettingsError, match=SECRETS[name]):
+    if WITHOUT[name]:
+        with pytest.raises(SettingsError, match=WITHOUT[name]):
             from_environ(environ)
     else:
         assert getattr(from_environ(environ), name.lower()) is None
@@ -258,7 +258,7 @@ def test_outside_development_no_secret_has_a_value_that_nobody_gave_it(name: str
 def test_no_other_setting_is_a_secret() -> None:
     """Those that never show are the secrets and what may hold one."""
     hidden = {field.name for field in fields(Settings) if not field.repr}
-    assert hidden == {"secret_keys" if name == "SECRET_KEY" else name.lower() for name in SECRETS} | {"database_url"}
+    assert hidden == {"secret_keys" if name == "SECRET_KEY" else name.lower() for name in WITHOUT} | {"database_url"}
 
 
 def test_how_it_is_watched_is_off_until_somebody_says_where(tmp_path: Path) -> None:
