@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal.access import viewer
 from portal.password_forms import ChangePasswordForm, LogOutElsewhereForm
 from portal.slowed import in_a_while, slow_down
-from shared.actions import Slowed, admit_password, end_other_logins
+from shared.actions import Slowed, admit_password, end_other_logins, given_back_if_busy
 from shared.queries import factor_page, open_logins
 from shared.web import page, request_now, services
 
@@ -68,7 +68,8 @@ def _end(form: LogOutElsewhereForm) -> bool | Slowed:
     if isinstance(admission, Slowed):
         return admission
     password = form.current.data or ""
-    ended = end_other_logins(scope, form.ids, password=password, keep=keep, admission=admission, now=now)
+    with given_back_if_busy(admission, now=now):
+        ended = end_other_logins(scope, form.ids, password=password, keep=keep, admission=admission, now=now)
     if not ended:
         form.current.errors = [NOT_THE_OLD_ONE]
     return ended

@@ -15,7 +15,7 @@ from portal.half_way import go_half_way
 from portal.login_form import LoginForm
 from portal.restored import restored_page
 from portal.slowed import in_a_while, slow_down
-from shared.actions import HalfLogin, Login, Slowed, admit_login, log_in, log_out
+from shared.actions import HalfLogin, Login, Slowed, admit_login, given_back_if_busy, log_in, log_out
 from shared.errors import DomainError
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, form_notice, holds_form, page, request_now, services
@@ -127,7 +127,8 @@ def _try(form: LoginForm) -> Login | HalfLogin | Slowed | None:
     if isinstance(admission, Slowed):
         return admission
     password, before = form.password.data or "", session.get("_user_id")
-    return log_in(email=email, password=password, admission=admission, replaces=before, now=now)
+    with given_back_if_busy(admission, now=now):
+        return log_in(email=email, password=password, admission=admission, replaces=before, now=now)
 
 
 def _sent_form_again() -> Response:

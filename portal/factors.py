@@ -17,6 +17,7 @@ from shared.actions import (
     CodeOutcome,
     Slowed,
     admit_password,
+    given_back_if_busy,
     prove_password,
     remove_factor,
     renew_recovery_codes,
@@ -56,7 +57,8 @@ def begin() -> BaseResponse:
         return _slowed(form, admission)
     if admission is not None:
         password, now = form.password.data or "", request_now()
-        token = prove_password(viewer().scope, password, kind, admission=admission, now=now)
+        with given_back_if_busy(admission, now=now):
+            token = prove_password(viewer().scope, password, kind, admission=admission, now=now)
         if token is not None:
             begin_step(token, kind)
             return redirect(url_for(".set_up"), 303)
@@ -73,7 +75,9 @@ def remove() -> BaseResponse:
         return _slowed(form, admission)
     if admission is not None:
         keep, now = current_user.get_id(), request_now()
-        if remove_factor(viewer().scope, form.password.data or "", keep=keep, admission=admission, now=now):
+        with given_back_if_busy(admission, now=now):
+            removed = remove_factor(viewer().scope, form.password.data or "", keep=keep, admission=admission, now=now)
+        if removed:
             return _to_page("off")
         form.password.errors = [NOT_YOURS]
     return _page(form, status=422)

@@ -22,6 +22,7 @@ from shared.actions import (
     admit_password,
     ask_password_reset,
     change_password,
+    given_back_if_busy,
     set_password_by_link,
 )
 from shared.queries import PasswordPage, password_page
@@ -125,7 +126,10 @@ def _change(form: ChangePasswordForm) -> PasswordResult | Slowed:
         return admission
     old, new = form.old.data or "", form.password.data or ""
     leaked = services().settings.leaked_passwords_file
-    result = change_password(viewer().scope, old=old, new=new, keep=keep, admission=admission, leaked=leaked, now=now)
+    with given_back_if_busy(admission, now=now):
+        result = change_password(
+            viewer().scope, old=old, new=new, keep=keep, admission=admission, leaked=leaked, now=now
+        )
     if result.outcome is PasswordOutcome.REFUSED:
         form.password.errors = [result.fault]
     elif result.outcome is PasswordOutcome.NOT_THE_OLD_ONE:

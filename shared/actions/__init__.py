@@ -54,7 +54,15 @@ from shared.actions.requests import expire_request
 from shared.actions.retention import remove_old_contacts, remove_old_logins, remove_old_notes, remove_old_patients
 from shared.actions.sessions import log_in, log_out, touch_session
 from shared.actions.trail import note_trail_export
-from shared.actions.tries import Admission, Slowed, Visitor, admit_link_request, admit_login, admit_password
+from shared.actions.tries import (
+    Admission,
+    Slowed,
+    Visitor,
+    admit_link_request,
+    admit_login,
+    admit_password,
+    given_back_if_busy,
+)
 from shared.actions.users import (
     change_user,
     deactivate_user,
@@ -115,6 +123,7 @@ __all__ = [
     "erase_patient",
     "expire_request",
     "give_decline_reason",
+    "given_back_if_busy",
     "invite_user",
     "log_in",
     "log_in_with_code",

@@ -5,6 +5,8 @@ checked before one of them had failed. What succeeds is given back. Nobody is lo
 leaves one try in fifteen minutes at every other network, and nothing at all counts against a browser that is known.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +17,11 @@ from shared import rules
 from shared.actions._known import KnownBrowser, find_known
 from shared.audit import SYSTEM, About, AuditEvent, record
 from shared.db import reading, transaction
+from shared.errors import BusyError
 from shared.models import User
 from shared.rules import Scope
 from shared.texts import login_name
-from shared.throttle import Bucket, forget, room_from, spend, take
+from shared.throttle import Bucket, forget, give_back, room_from, spend, take
 from shared.tokens import Tokens
 
 
@@ -72,6 +75,17 @@ def admit_link_request(tokens: Tokens, visitor: Visitor, *, now: datetime) -> Ad
     """Count a wish for a password link, whoever it is for. How many mails one person gets is counted apart."""
     network = rules.network_of(visitor.address)
     return _admit(Admission((Bucket(tokens.digest("links", network), rules.LINKS_FOR_NETWORK),)), now=now)
+
+
+@contextmanager
+def given_back_if_busy(admission: Admission, *, now: datetime) -> Iterator[None]:
+    """Around the check of the password: a try that found no place to be checked in was none, and is uncounted."""
+    try:
+        yield
+    except BusyError:
+        with transaction() as session:
+            give_back(session, admission.taken, now=now)
+        raise
 
 
 def _admission(

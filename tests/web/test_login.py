@@ -1,5 +1,7 @@
 """Logging in, staying logged in, logging out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -338,22 +340,51 @@ def test_a_tampered_cookie_is_no_login(world: World) -> None:
         assert not is_in(client), wrong
 
 
-def test_while_too_many_log_in_at_once_everybody_is_asked_to_try_again_and_nothing_is_written(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = dump(world)
-    client = world.portal.test_client()
+@contextmanager
+def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Others hash in every place, and nobody waits long."""
     with monkeypatch.context() as patch:
         patch.setattr(passwords, "WAITS_SECONDS", 0.01)
         patch.setattr(passwords, "_places", BoundedSemaphore(1))
         with passwords._place():
-            pages = [log_in(client, email) for email in ("scheduler@demo.example", "nobody@demo.example")]
+            yield
 
-    assert [(page.status_code, page.headers["Retry-After"]) for page in pages] == [(503, "10")] * 2
-    assert words(pages[0]) == words(pages[1])
+
+def test_while_too_many_log_in_at_once_everybody_is_asked_to_try_again_and_no_try_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(world)
+    client = world.portal.test_client()
+    with busy(monkeypatch):
+        pages = [log_in(client, email) for email in ("scheduler@demo.example", "nobody@demo.example") * 12]
+
+    assert {(page.status_code, page.headers["Retry-After"]) for page in pages} == {(503, "10")}
+    assert len({words(page) for page in pages}) == 1
     assert "Many people are logging in just now" in words(pages[0])
-    assert dump(world) == before
+    assert dump(world) | {"throttle": []} == before
     assert log_in(client).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "field"),
+    [
+        ("/account", {"password": "quiet river under stone", "again": "quiet river under stone"}, "old"),
+        ("/account/logins", {}, "current"),
+        ("/account/second-factor", {"do": "set_up"}, "password"),
+        ("/account/second-factor/remove", {}, "password"),
+    ],
+)
+def test_where_somebody_who_is_logged_in_gives_the_password_a_try_that_found_no_place_does_not_count_either(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str, data: dict[str, str], field: str
+) -> None:
+    client, _elsewhere = world.login(), world.login()
+    page = client.get("/account")
+    logins = [str(box["value"]) for box in soup_of(page).find_all("input", attrs={"name": "logins"})]
+    sent = {"csrf_token": csrf_of(page), "logins": logins, **data, field: PASSWORD}
+    with busy(monkeypatch):
+        assert {client.post(path, data=sent).status_code for _ in range(12)} == {503}
+
+    assert client.post(path, data=sent).status_code == 303
 
 
 def test_a_page_says_so_when_the_database_can_not_be_reached(world: World) -> None:
