@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
 from tests.databases import environ_for
@@ -17,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 JOBS = (sys.executable, "-m", "shared.cli", "jobs", "serve")
 SUPERVISOR_KILLS_AFTER = 10.0
 """Seconds after SIGTERM."""
+
+PATIENCE_SECONDS = 120.0
+"""For whatever is no promise."""
 
 
 class Process:
@@ -30,16 +34,23 @@ class Process:
             )
 
     def stop(self) -> float:
-        """SIGTERM; gives the seconds until it ended, with 0."""
+        """SIGTERM; gives the seconds until it ended, with 0, less what a busy machine is late by."""
         began = time.monotonic()
         self.popen.send_signal(signal.SIGTERM)
-        assert self.popen.wait(SUPERVISOR_KILLS_AFTER) == 0, self.log.read_text()
-        return time.monotonic() - began
+        assert self.popen.wait(PATIENCE_SECONDS) == 0, self.log.read_text()
+        return time.monotonic() - began - lateness()
 
     def kill(self) -> None:
         """SIGKILL."""
         self.popen.kill()
         self.popen.wait()
+
+
+def lateness() -> float:
+    """What this machine is late by at the moment: ten times what it takes to do nothing in a new process."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-I", "-c", ""], check=True)
+    return 10 * (time.monotonic() - began)
 
 
 @contextmanager
@@ -60,9 +71,18 @@ def gunicorn(app: str, port: int, *, workers: int = 2) -> tuple[str, ...]:
     return (sys.executable, "-m", "gunicorn", *bind, f"wsgi:{app}")
 
 
-def wait_for(what: Callable[[], object], *, seconds: float = 30.0) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + seconds
+def wait_for(what: Callable[[], object]) -> None:
+    """Wait until something is so. A busy machine takes its time to start a process."""
+    until = time.monotonic() + PATIENCE_SECONDS
     while not what():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def ask(port: int, path: str, *, method: str = "GET", body: str = "", **headers: str) -> tuple[int, str, HTTPMessage]:
+    """One request on a connection of its own: status, text and headers of its answer."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as talk:
+        talk.request(method, path, body or None, kind | headers)
+        answer = talk.getresponse()
+        return answer.status, answer.read().decode(), answer.headers

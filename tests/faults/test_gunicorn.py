@@ -1,33 +1,21 @@
 """Both apps under gunicorn as gunicorn.conf.py sets it up: its log, its figures, and which headers it believes."""
 
-import http.client
 import json
 import re
 import socket
-import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.supervised import gunicorn, running, wait_for
+from tests.faults.supervised import PATIENCE_SECONDS, ask, gunicorn, running, wait_for
 from tests.postoffice import free_port
 from tests.world import World
 
 LINK = "/r/Zm9vYmFyYmF6.c2VjcmV0LXNpZ25hdHVyZQ"
 
 
-def ask(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
-    """One GET on a connection of its own."""
-    talk = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    talk.request("GET", path, headers=headers)
-    answer = talk.getresponse()
-    answer.read()
-    talk.close()
-    return answer
-
-
 def say(port: int, *words: bytes) -> None:
     """Bytes that are no request, until the server hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as talk:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as talk:
         talk.sendall(b"".join(words))
         while talk.recv(4096):
             pass
@@ -35,17 +23,15 @@ def say(port: int, *words: bytes) -> None:
 
 def answers(port: int) -> bool:
     try:
-        return ask(port, "/healthz").status == 200
+        return ask(port, "/healthz")[0] == 200
     except OSError:
         return False
 
 
 def counted(port: int, endpoint: str) -> float:
     """How many requests of an endpoint the port of the figures tells."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
-        families = text_string_to_metric_families(page.read().decode())
-        samples = [sample for family in families for sample in family.samples]
+    families = text_string_to_metric_families(ask(port, "/metrics")[1])
+    samples = [sample for family in families for sample in family.samples]
     wanted = ("dispatch_http_requests_total", endpoint)
     return sum(sample.value for sample in samples if (sample.name, sample.labels.get("endpoint")) == wanted)
 
@@ -75,7 +61,7 @@ def test_every_line_is_json_and_none_holds_a_link_whatever_is_thrown_at_the_serv
     port, header = free_port(), b"Host: 127.0.0.1\r\n"
     with running(world, gunicorn("vendor_portal", port, workers=1), LOG_FORMAT="json") as web:
         wait_for(lambda: answers(port))
-        assert ask(port, LINK).status == 410
+        assert ask(port, LINK)[0] == 410
         for junk in (
             b"GET " + LINK.encode() + b" HTTP/9.9\r\n" + header + b"\r\n",
             b"GET " + LINK.encode() + b"\r\n\r\n",
@@ -101,15 +87,15 @@ def test_no_header_but_those_of_the_proxies_that_are_counted_changes_where_a_req
     with running(world, gunicorn("portal", port, workers=1)) as web:
         wait_for(lambda: answers(port))
         for name in ("SCRIPT_NAME", "Script-Name", "X-Forwarded-Prefix", "X-Forwarded-Host"):
-            answer = ask(port, "/board", **{name: "/elsewhere"})
-            assert answer.getheader("Location") == "/login?next=/board", name
-        assert ask(port, "/login", Host="elsewhere.test").status == 400
+            _status, _text, headers = ask(port, "/board", **{name: "/elsewhere"})
+            assert headers["Location"] == "/login?next=/board", name
+        assert ask(port, "/login", Host="elsewhere.test")[0] == 400
         web.stop()
 
 
 def test_settings_that_can_not_be_used_are_a_sentence_and_no_traceback(world: World) -> None:
     with running(world, gunicorn("portal", free_port()), SECRET_KEY="short", MAIL_PORT="x") as web:
-        assert web.popen.wait(30) == 1
+        assert web.popen.wait(PATIENCE_SECONDS) == 1
         said = web.log.read_text()
 
     assert re.search(r"SECRET_KEY must have at least 32 characters.*MAIL_PORT must be", said, re.S) or re.search(
