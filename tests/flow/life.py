@@ -351,6 +351,14 @@ def _choose_passwords(life: Life) -> None:
     life.settle()
 
 
+def open_links(life: Life) -> None:
+    """Companies open every link that they ever got."""
+    company_of = {email: name for name, email in COMPANIES.items()}
+    for to, _kind, path in dict.fromkeys(life.links):
+        if to in company_of:
+            assert life.company(company_of[to]).get(path).status_code in {200, 409, 410}, path
+
+
 def administer(life: Life) -> None:
     """An administrator reads and takes along what there is: settings, trail, patients' data."""
     admin = life.log_in(Role.ADMIN)

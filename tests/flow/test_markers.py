@@ -14,7 +14,7 @@ from shared.db import db, transaction
 from shared.jobs import JobRunner, job_list, sender_for
 from shared.models import Mail
 from tests.cli.console import Console, console_of
-from tests.flow.life import CLINICS, CONTACT, NAME, Life, administer, live, look_around
+from tests.flow.life import CLINICS, CONTACT, NAME, Life, administer, live, look_around, open_links
 from tests.flow.markers import Browser, Watch, note_database, note_mails, tapped_logs
 from tests.flow.places import GONE, KEYS, PLACES
 from tests.world import World, build_world
@@ -90,6 +90,7 @@ def test_after_a_whole_life_everything_is_where_it_belongs_and_nowhere_else(
         for _ in range(3):  # what is due, then what waited for that
             marked.tick()
         look_around(life, "/visits/1")
+        open_links(life)
         administer(life)
         run_commands(marked, watch, tmp_path)
     marked.post.clear()
@@ -97,7 +98,9 @@ def test_after_a_whole_life_everything_is_where_it_belongs_and_nowhere_else(
 
     after = watch.places()
     assert {kind: after[kind] for kind in GONE} == {kind: set() for kind in GONE}
-    assert after["session token"] == PLACES["session token"]  # so it was looked
+    # So it was looked, and at companies' pages too.
+    assert after["session token"] == PLACES["session token"]
+    assert "own page of a company" in after["guest link"]
 
 
 @pytest.mark.parametrize(
