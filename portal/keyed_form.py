@@ -12,15 +12,16 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 class KeyedForm(FlaskForm):
     """What forms with a preview share."""
 
-    key = HiddenField()
+    key = HiddenField(filters=[lambda value: value if _KEY.fullmatch(value or "") else ""])
 
     def renew_key(self) -> None:
         """From here on the form is another one: what its old key made is not made again, nor found again."""
         self.key.data = secrets.token_urlsafe(16)
 
     def keep_key(self) -> None:
-        """One key from the first page of the form on, through previews, Back and reloads; a new one if it has none."""
-        if not _KEY.fullmatch(self.key.data or ""):
+        """One key from the first page of the form on, through previews, Back and reloads; a new one if it has none, or
+        one that is not of our making."""
+        if not self.key.data:
             self.renew_key()
 
     def add_errors(self, errors: dict[str, str]) -> None:

@@ -416,3 +416,19 @@ def test_a_form_sent_again_after_its_change_meets_its_own_version(world: World) 
     assert confirm(client, send(client, press_back(client, answer))).status_code == 303
     assert ticked(open_change(client, visit)) == []
     assert len(dump(world)["visit"]) == 1
+
+
+@pytest.mark.parametrize("key", ["\0", "x" * 5_000, "é"])
+def test_a_form_whose_key_is_none_of_ours_meets_the_conflict_page_with_a_new_one(
+    world_on_either: World, key: str
+) -> None:
+    visit = world_on_either.book()
+    client = world_on_either.login()
+    opened = open_change(client, visit)
+    save(client, visit, reason="Theirs")
+
+    answer = send(client, opened, reason="Mine", key=key)
+
+    assert answer.status_code == 409
+    assert MEANWHILE in words(answer)
+    assert len(held(answer, "key")) == 22
