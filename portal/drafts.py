@@ -47,9 +47,8 @@ def lost_login_page() -> Response:
 
 
 def open_draft(token: str, user_id: int) -> Draft | None:
-    """The sealed form, if it is this user's and not older than twelve hours."""
-    value = services().tokens.unseal(token, max_age=KEPT_FOR, now=request_now()) if token else None
-    if not isinstance(value, list) or value[0] != user_id:
-        return None
-    _author, pairs, path = value
-    return Draft(str(path), MultiDict((str(name), str(text)) for name, text in pairs))
+    """The sealed form, if it is this user's and not older than twelve hours. What else is sealed for them is none."""
+    match services().tokens.unseal(token, max_age=KEPT_FOR, now=request_now()) if token else None:
+        case [author, list(pairs), str(path)] if author == user_id:
+            return Draft(path, MultiDict((str(name), str(text)) for name, text in pairs))
+    return None

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 from shared.states import Role
 from tests.web.booking import confirm, filled, is_form, is_preview, kept, preview, send_form
 from tests.web.checks import PATIENT, csrf_of, dump, values_of, words
-from tests.world import PASSWORD, World
+from tests.world import PASSWORD, World, hidden
 
 
 def lose_cookie(world: World, _client: FlaskClient) -> FlaskClient:
@@ -141,6 +141,18 @@ def test_a_draft_that_is_not_ours_is_ignored(world: World, draft: str) -> None:
 
     answer = log_in(client, client.get("/login"), draft=draft)
 
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+@pytest.mark.parametrize("path", ["/admin/settings", "/visits/1/edit"])
+def test_what_a_form_opened_with_is_no_draft(world: World, path: str) -> None:
+    world.book(ask=["Clearsign"])
+    opened = hidden(world.login(Role.ADMIN).get(path), "opened")
+    client = world.portal.test_client()
+
+    answer = log_in(client, client.get("/login"), role=Role.ADMIN, draft=opened)
+
+    assert opened
     assert (answer.status_code, answer.location) == (303, "/")
 
 
