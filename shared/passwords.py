@@ -1,7 +1,6 @@
 """What may be a password, and what is stored of one."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from zxcvbn import zxcvbn
 
 from shared.errors import BusyError
 from shared.leaked import is_leaked
-from shared.texts import is_readable
+from shared.texts import is_readable, spelt
 
 SHORTEST, LONGEST = 12, 200
 """In characters. There are no rules of composition: they make passwords alike (NIST SP 800-63B)."""
@@ -100,7 +99,7 @@ def _place() -> Iterator[None]:
 
 def _spelt(password: str) -> str:
     """One spelling for characters that keyboards make in several ways."""
-    return unicodedata.normalize("NFKC", password)
+    return spelt("NFKC", password)
 
 
 def _words(about: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -15,12 +16,22 @@ _PLAIN = str.maketrans(
 """Letters that no decomposition makes plain, and the marks that some names are written with or without."""
 
 
+LONGEST_SPELT = 5_000
+"""In characters; more than any field takes."""
+
+
+def spelt(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """Each character in one spelling. Text that is too long for any field stays as it came: accents piled on one letter
+    take time that grows with the square of their number, which somebody might use to keep us busy."""
+    return unicodedata.normalize(form, text) if len(text) <= LONGEST_SPELT else text
+
+
 def tidy(text: str) -> str:
     """Without blanks around it, each character in one spelling (NFC), line ends as one kind.
 
     Text of nothing but invisible characters is empty: it is no name.
     """
-    tidied = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    tidied = spelt("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     return tidied if any(unicodedata.category(character) not in {"Cf", "Zs"} for character in tidied) else ""
 
 
@@ -67,6 +78,6 @@ def folded(text: str) -> str:
 
     The same on every database, since none of them is asked what a letter is.
     """
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
+    plain = spelt("NFKD", text.casefold().translate(_PLAIN))
     kept = "".join(character for character in plain if not unicodedata.combining(character))
     return " ".join("".join(character if character.isalnum() else " " for character in kept).split())

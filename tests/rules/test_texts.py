@@ -1,8 +1,11 @@
 """Text that people type."""
 
+import time as stopwatch
+
 import pytest
 
-from shared.texts import is_phone_number, is_readable, tidy
+from shared.passwords import hash_password, password_matches
+from shared.texts import LONGEST_SPELT, folded, is_phone_number, is_readable, tidy
 
 
 @pytest.mark.parametrize(
@@ -18,6 +21,20 @@ from shared.texts import is_phone_number, is_readable, tidy
 )
 def test_text_is_tidied_and_nothing_visible_is_nothing(typed: str, kept: str) -> None:
     assert tidy(typed) == kept
+
+
+@pytest.mark.parametrize("accents", ["\u0315\u0300", "\u0345\u0301\u0316", "\u0345\u0334"])
+@pytest.mark.parametrize("length", [LONGEST_SPELT - 1, LONGEST_SPELT, 60_000])
+def test_accents_piled_on_one_letter_keep_nobody_busy(accents: str, length: int) -> None:
+    text = "q" + (accents * length)[:length]
+    stored = hash_password("a password of somebody")
+    began = stopwatch.thread_time()
+
+    assert tidy(text).startswith("q")
+    assert folded(text).startswith("q")
+    assert not password_matches(stored, text)
+
+    assert stopwatch.thread_time() - began < 1.0
 
 
 @pytest.mark.parametrize("text", ["Nul\0", "Bell\a", "\ufffd", "half \ud800", "\x85"])
