@@ -245,6 +245,22 @@ def test_a_form_of_too_many_parts_is_refused_with_a_page(target: Target) -> None
     looks_right(answer)
 
 
+@pytest.mark.parametrize("end", [b"\r\n--x--\r\n", b""])
+def test_a_file_that_somebody_sends_is_never_put_on_the_disk(
+    target: Target, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    def on_the_disk(**_settings: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", on_the_disk)
+    part = b'--x\r\nContent-Disposition: form-data; name="notes"; filename="a.exe"\r\n\r\n' + b"1" * 200_000 + end
+
+    for client, path in ((target.client, "/visits/new"), (target.world.vendor, f"/r/{target.token}")):
+        answer = client.post(path, data=part, content_type="multipart/form-data; boundary=x")
+        assert answer.status_code in {400, 422}
+        looks_right(answer)
+
+
 def test_a_form_of_very_many_fields_is_answered(target: Target) -> None:
     answer = target.client.post("/visits/new", data={"csrf_token": target.csrf, "interpreter": ["1"] * 15_000})
 
