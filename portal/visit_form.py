@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from flask import Response
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
@@ -28,6 +27,7 @@ from shared.plan import VisitDraft
 from shared.queries import Viewer, VisitFormChoices, interpreter_choices, visit_form
 from shared.rules import FARTHEST_VISIT
 from shared.states import VisitType
+from shared.texts import is_complete_address
 from shared.web import page, request_now
 
 DURATIONS = (10, 15, 20, 30, 40, 45, 50, 60, 75, 90, 105, 120, 150, 180, 240, 300, 360, 420, 480)
@@ -69,10 +69,8 @@ class VisitForm(KeyedForm, RepeatFields):
         """An address or a telephone number, if anything."""
         value = field.data or ""
         if "@" in value:
-            try:
-                validate_email(value, check_deliverability=False)
-            except EmailNotValidError:
-                raise ValidationError("This is not a complete e-mail address.") from None
+            if not is_complete_address(value):
+                raise ValidationError("This is not a complete e-mail address.")
         elif value and (sum(c.isdigit() for c in value) < 5 or not set(value) <= set("0123456789+-()./ x")):
             raise ValidationError("Write an e-mail address or a phone number.")
 

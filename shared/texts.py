@@ -16,6 +16,9 @@ _PLAIN = str.maketrans(
 """Letters that no decomposition makes plain, and the marks that some names are written with or without."""
 
 
+LONGEST_ADDRESS = 254
+"""In characters, as mail servers have it."""
+
 LONGEST_SPELT = 5_000
 """In characters; more than any field takes."""
 
@@ -50,11 +53,18 @@ def is_one_line(text: str) -> bool:
 
 def is_mail_address(text: str) -> bool:
     """Whether mail can be sent there: a well-formed address that every mail server takes. Nobody is asked."""
+    return is_complete_address(text) and MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def is_complete_address(text: str) -> bool:
+    """Whether it is written as mail addresses are, in any script; none is longer than 254 characters."""
+    if len(text) > LONGEST_ADDRESS:
+        return False
     try:
         validate_email(text, check_deliverability=False)
     except EmailNotValidError:
         return False
-    return MAIL_ADDRESS.fullmatch(text) is not None
+    return True
 
 
 def login_name(text: str) -> str:

@@ -5,7 +5,7 @@ import time as stopwatch
 import pytest
 
 from shared.passwords import hash_password, password_matches
-from shared.texts import LONGEST_SPELT, folded, is_phone_number, is_readable, tidy
+from shared.texts import LONGEST_SPELT, folded, is_complete_address, is_phone_number, is_readable, tidy
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_accents_piled_on_one_letter_keep_nobody_busy(accents: str, length: int)
     assert tidy(text).startswith("q")
     assert folded(text).startswith("q")
     assert not password_matches(stored, text)
+    assert not is_complete_address(f"{text}@b.example")
 
     assert stopwatch.thread_time() - began < 1.0
 
