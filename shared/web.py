@@ -50,12 +50,16 @@ class IdConverter(IntegerConverter):
 
 
 class FormParser(FormDataParser):
-    """Reads forms so that bytes which are no UTF-8 become U+FFFD, which fields refuse, and not text like %E9."""
+    """Reads forms so that bytes which are no UTF-8 become U+FFFD, which fields refuse, and not text like %E9.
+
+    Files are left out: no form takes one, and a field that expects text could do nothing with it.
+    """
 
     def parse(self, stream: Any, mimetype: str, content_length: int | None, options: Any = None) -> Any:
         """The form's values; what is no form at all gives none."""
         if mimetype != "application/x-www-form-urlencoded":
-            return super().parse(stream, mimetype, content_length, options)
+            rest, form, _files = super().parse(stream, mimetype, content_length, options)
+            return rest, form, self.cls()
         pairs = parse_qsl(stream.read().decode(errors="replace"), keep_blank_values=True, errors="replace")
         return stream, self.cls(pairs), self.cls()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,17 @@ def test_a_file_that_somebody_sends_is_never_put_on_the_disk(
         answer = client.post(path, data=part, content_type="multipart/form-data; boundary=x")
         assert answer.status_code in {400, 422}
         looks_right(answer)
+
+
+@pytest.mark.parametrize("name", ["patient_name", "key", "provider", "date", "interpreter", "repeat_count", "notes"])
+def test_a_field_that_is_sent_as_a_file_counts_as_not_sent(target: Target, name: str) -> None:
+    client = target.client
+
+    answer = client.post("/visits/new", data={"csrf_token": target.csrf, name: (BytesIO(b"Jonah"), "a.txt")})
+
+    assert answer.status_code == 422
+    assert "Write the patient&#39;s name." in answer.text
+    looks_right(answer)
 
 
 def test_a_form_of_very_many_fields_is_answered(target: Target) -> None:
