@@ -108,6 +108,11 @@ class Ground:
         for engine in self._engines:
             event.listen(engine, "before_cursor_execute", self._watch)
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Which of the two databases it is."""
+        return self.url.startswith("sqlite")
+
     def client(self, app: str) -> FlaskClient:
         """A browser that keeps no cookies: each request brings its own."""
         found: Flask = self.world.portal if app == "portal" else self.world.vendor_portal

@@ -169,15 +169,20 @@ def as_json(_draw: Draw, shot: Shot) -> Shot:
 
 def as_parts(draw: Draw, shot: Shot) -> Shot:
     """The fields as parts, one of them perhaps a file; whole, without their end, or cut off somewhere."""
-    file = draw(st.integers(0, 30))
+    sent = in_parts(shot, file=draw(st.integers(0, 30)))
+    whole = len(sent.content)
+    cut = draw(st.sampled_from([whole, whole - 7, whole // 2, 10]))
+    return replace(sent, raw=sent.content[:cut])
+
+
+def in_parts(shot: Shot, *, file: int = -1) -> Shot:
+    """The fields as parts, one of them as a file."""
     parts = [
         b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
         % (as_bytes(name), b'; filename="a.exe"' if number == file else b"", as_bytes(value))
         for number, (name, value) in enumerate(shot.body)
     ]
-    whole = b"".join(parts) + b"--x--\r\n"
-    cut = draw(st.sampled_from([len(whole), len(whole) - 7, len(whole) // 2, 10]))
-    return replace(shot, kind="multipart/form-data; boundary=x", raw=whole[:cut])
+    return replace(shot, kind="multipart/form-data; boundary=x", raw=b"".join(parts) + b"--x--\r\n")
 
 
 def as_junk(draw: Draw, shot: Shot) -> Shot:

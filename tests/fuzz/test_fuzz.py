@@ -26,7 +26,8 @@ from portal import passwords
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.fuzz.demands import LONGEST_SECONDS, LogWatch, faults_of
 from tests.fuzz.ground import Ground, Right, fuzz_ground
-from tests.fuzz.mutations import Shot, encoded, shots
+from tests.fuzz.mutations import Shot, aimed, encoded, in_parts, shots
+from tests.fuzz.payloads import ELSEWHERE, PROBE
 from tests.web.routes import PORTAL, VENDOR
 from tests.world import build_world
 
@@ -55,9 +56,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "EVEN_SECONDS", 0.0)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    """Two clinics on either database."""
+    """Two clinics on either database, put back before each sequence."""
     name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
     template: SqliteTemplate | PostgresTemplate = request.getfixturevalue(name)
     with template.database() as url, build_world(url) as world, fuzz_ground(world, url) as found:
@@ -158,21 +159,62 @@ def send(client: FlaskClient, shot: Shot) -> TestResponse:
     )
 
 
-def test_five_hundred_wrong_requests_find_every_page_in_order(ground: Ground) -> None:
-    tally = fuzz(ground, examples=300)
+MARKUP = f"//{ELSEWHERE}/'\"><{PROBE} a=1>"
+"""Breaks out of an attribute, and leads elsewhere."""
 
-    assert tally.requests >= 500
+SIGNS = b"a\0\xed\xa0\x80\xe2\x80\xa8\xe2\x80\xae"
+"""A NUL, half a character, a line's end of another kind, and writing from right to left."""
+
+ACCENTS = "q" + "\u0315\u0300" * 50_000
+"""What takes long to spell."""
+
+
+def test_each_field_of_each_form_alone_can_hold_anything(ground: Ground) -> None:
+    tally, names = Tally(), set()
+    with watched_log() as log:
+        for shot, at in each_field(ground):
+            wrong = [with_value(shot, at, SIGNS)]
+            wrong += [with_value(shot, at, MARKUP)] if ground.is_sqlite else []
+            if shot.pairs[at][0] not in names and ground.is_sqlite:
+                wrong += [with_value(shot, at, ACCENTS), in_parts(shot, file=at)]
+                names.add(shot.pairs[at][0])
+            for each in wrong:
+                ground.renew()
+                fire(ground, each, tally, log)
+    assert tally.requests >= (600 if ground.is_sqlite else 250), tally.requests
+
+
+def each_field(ground: Ground) -> Iterator[tuple[Shot, int]]:
+    """Each field of each form once, whoever sends it: the form, and where in it the field stands."""
+    seen = set()
+    for shot in map(aimed, ground.right):
+        for at, (name, _value) in enumerate(shot.pairs):
+            if (shot.endpoint, name) not in seen:
+                seen.add((shot.endpoint, name))
+                yield shot, at
+
+
+def with_value(shot: Shot, at: int, value: str | bytes) -> Shot:
+    """The form with another value in one place, in parts: so all bytes arrive as they are."""
+    wrong = shot.having([*shot.pairs[:at], (shot.pairs[at][0], value), *shot.pairs[at + 1 :]])
+    return in_parts(wrong) if wrong.body else wrong
+
+
+def test_a_hundred_sequences_find_every_page_in_order(ground: Ground) -> None:
+    tally = fuzz(ground, examples=140)
+
+    assert tally.requests >= 200
     every = {("portal", endpoint) for endpoint in PORTAL} | {("vendor_portal", endpoint) for endpoint in VENDOR}
     assert every - tally.reached == set()
     assert {200, 303, 400, 404, 405, 422} <= tally.statuses.keys(), tally.line("")
 
 
 @pytest.mark.soak
-def test_ten_thousand_wrong_requests_find_every_page_in_order(
+def test_ten_thousand_requests_in_sequences_find_every_page_in_order(
     ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seeded = int(os.environ.get("FUZZ_SEED") or secrets.randbelow(10**9))
-    where = "on PostgreSQL" if ground.url.startswith("postgresql") else "on SQLite"
+    where = "on SQLite" if ground.is_sqlite else "on PostgreSQL"
     with capsys.disabled():
         print(f"\nfuzz {where}: FUZZ_SEED={seeded} sends the same again", flush=True)  # noqa: T201
         tally = fuzz(ground, examples=6_000, seeded=seeded)

@@ -1,5 +1,6 @@
 """What every page has to be, and how tests read its forms. Looks at meaning, never at layout."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from shared.db import Base, reading
+from shared.models import UserSession
 from tests.world import World
+
+Rows = dict[str, list[tuple[Any, ...]]]
 
 PATIENT = ("Jonah Pike", "+1 555 0199", "New patient")
 """What no company and no mail may ever see; tests/world.py books visits with these."""
@@ -204,13 +208,28 @@ def _label(page: BeautifulSoup, field: Tag) -> str:
     return "".join(parts) or str(field.get("aria-label", ""))
 
 
-def dump(world: World) -> dict[str, list[tuple[Any, ...]]]:
+def dump(world: World) -> Rows:
     """Every row of every table."""
     with world.jobs.app_context(), reading() as session:
         return {
             name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
             for name, table in Base.metadata.tables.items()
         }
+
+
+def rows_of(world: World) -> Rows:
+    """Every row, but for the instants at which logins were last seen."""
+    seen = UserSession.__table__.columns.keys().index("last_seen_at")
+    rows = dump(world)
+    rows["user_session"] = [(*row[:seen], *row[seen + 1 :]) for row in rows["user_session"]]
+    return rows
+
+
+def holds_none(answer: TestResponse, texts: Iterable[str]) -> None:
+    """Nothing of somebody else stands in the page or in a header."""
+    whole = answer.get_data(as_text=True) + str(answer.headers)
+    found = [text for text in texts if text in whole]
+    assert found == [], (answer.request.method, answer.request.path, found)
 
 
 def counts(world: World) -> dict[str, int]:

@@ -19,11 +19,10 @@ from shared.states import Role
 from shared.tokens import LinkKind
 from tests.actions.desk import tokens_of
 from tests.web.changing import WEEKLY_6
-from tests.web.checks import dump
+from tests.web.checks import Rows, dump
 from tests.world import ClinicInWorld, World
 
 Things = dict[str, Any]
-Rows = dict[str, list[tuple[Any, ...]]]
 
 UNKNOWN = 999_999_999
 """An id that no row has."""

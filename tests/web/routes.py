@@ -11,7 +11,8 @@ A new route needs a row in PORTAL or VENDOR, under its endpoint:
 Its address is filled in with examples by the names of the rule's arguments; ``furnish`` in tests/web/clinics.py makes
 them, for Riverside, for a colleague and for Harbor, so that the walk can ask for each other's. Where a route needs
 another example than the one that its argument is named for, the row says so: ``user_id="spare_user"``. An argument
-that belongs to no clinic (a file's name) stands in NOBODYS instead. ``ends_login=True``: it logs its caller out.
+that belongs to no clinic (a file's name) stands in NOBODYS instead, and one that is a link in LINKS, too.
+``ends_login=True``: it logs its caller out.
 
 What the walk then tries, with every method, as a stranger and as each role: Riverside's things, a colleague's (for
 providers), Harbor's; for links, which need no login: links of other kinds, forged ones, Harbor's.

@@ -21,12 +21,11 @@ import portal
 import vendor_portal
 from shared.states import Role
 from tests.databases import SqliteTemplate
-from tests.web.checks import words
+from tests.web.checks import holds_none, rows_of, words
 from tests.web.clinics import TwoClinics, two_clinics
 from tests.web.fields import CHANGED_AFTER, FIELDS, FORM_OF, Field
 from tests.web.routes import GET, PORTAL, POST, VENDOR, addresses, path_of
 from tests.web.sending import FORMS, Desk, Sending, at_desk, endpoint_of, form_on, targets_on
-from tests.web.test_isolation import holds_none, rows_of
 from tests.world import build_world
 
 ROOT = Path(__file__).parents[2]

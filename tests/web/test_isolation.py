@@ -4,7 +4,7 @@ What is allowed stands in one table, tests/web/routes.py. Whatever is refused ch
 anything of another clinic.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -13,10 +13,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal.access import ACCESS, DISPLAY, DRAFTS, PUBLIC
-from shared.models import UserSession
 from shared.states import Role
-from tests.web.checks import csrf_of, dump
-from tests.web.clinics import Rows, Things, TwoClinics
+from tests.web.checks import csrf_of, holds_none, rows_of
+from tests.web.clinics import Things, TwoClinics
 from tests.web.routes import (
     GET,
     LINKS,
@@ -55,21 +54,6 @@ def caller(world: World, role: Role | None) -> Caller:
     """A browser that is logged in, or not."""
     client = world.login(role) if role else world.portal.test_client()
     return Caller(world, role, client, csrf_of(client.get("/account" if role else "/login")))
-
-
-def rows_of(world: World) -> Rows:
-    """Every row, but for the instants at which logins were last seen."""
-    seen = UserSession.__table__.columns.keys().index("last_seen_at")
-    rows = dump(world)
-    rows["user_session"] = [(*row[:seen], *row[seen + 1 :]) for row in rows["user_session"]]
-    return rows
-
-
-def holds_none(answer: TestResponse, texts: Iterable[str]) -> None:
-    """Nothing of somebody else stands in the page or in a header."""
-    whole = answer.get_data(as_text=True) + str(answer.headers)
-    found = [text for text in texts if text in whole]
-    assert found == [], (answer.request.method, answer.request.path, found)
 
 
 # ---- the table itself
