@@ -166,7 +166,7 @@ def test_the_winner_who_steps_back_is_told_and_its_links_are_dead(world: World) 
         ({"interpreter": ["company:999999"]}, "One of the interpreters chosen is not on the list any more."),
         ({"notes": "x" * 1001}, "1000 characters"),
         ({"reach": "following"}, "This visit does not repeat. Choose “This visit”."),
-        ({"reach": "always"}, "Not a valid choice."),
+        ({"reach": "always"}, "Choose for which visits this is."),
     ],
     ids=repr,
 )
