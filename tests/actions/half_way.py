@@ -21,6 +21,7 @@ from shared.db import reading
 from shared.factors import NewFactor, new_factor
 from shared.models import Clinic
 from shared.queries import viewer_of
+from shared.rules import Scope
 from shared.states import ProofKind, Role
 from tests.actions.desk import tokens_of
 from tests.phone import Phone
@@ -37,12 +38,20 @@ class Owner:
 
 def give_factor(world: World, role: Role = Role.SCHEDULER) -> Owner:
     """Set up a second factor, with the code of half a minute ago: the present one is still to be used."""
+    return give_factor_to(world, world.clinic.scope(role))
+
+
+def give_factor_to(world: World, scope: Scope) -> Owner:
+    """The same for anybody whose password is the tests'."""
     new = new_factor()
+    phone = Phone(new.secret)
     with world.jobs.app_context():
-        token = prove_password(world.clinic.scope(role), PASSWORD, ProofKind.SET_UP, admission=ADMITTED, now=world.now)
+        token = prove_password(scope, PASSWORD, ProofKind.SET_UP, admission=ADMITTED, now=world.now)
         assert token is not None
-    assert finish(world, token, new, Phone(new.secret).code(world.now, steps=-1), role=role) is CodeOutcome.PASSED
-    return Owner(Phone(new.secret), new.recovery_codes)
+        code, tokens = phone.code(world.now, steps=-1), tokens_of(world)
+        outcome = set_up_factor(scope, token, code, new, tokens=tokens, keep="", now=world.now)
+    assert outcome is CodeOutcome.PASSED
+    return Owner(phone, new.recovery_codes)
 
 
 def finish(world: World, token: str, new: NewFactor, code: str, *, role: Role = Role.SCHEDULER) -> CodeOutcome:

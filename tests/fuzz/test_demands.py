@@ -22,6 +22,7 @@ def faults(
     stage = Flask("stage")
     stage.add_url_rule("/", view_func=lambda: made)
     with world.portal.test_request_context("/board"):
+        world.portal.preprocess_request()
         made = world.portal.process_response(made)
     made.headers.update(headers or {})
     answer = stage.test_client().get("/")

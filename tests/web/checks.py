@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from shared.db import Base, reading
-from shared.models import UserSession
+from shared.models import Display, UserSession
 from tests.world import World
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -218,10 +218,11 @@ def dump(world: World) -> Rows:
 
 
 def rows_of(world: World) -> Rows:
-    """Every row, but for the instants at which logins were last seen."""
-    seen = UserSession.__table__.columns.keys().index("last_seen_at")
+    """Every row, but for the instants at which logins and displays were last seen."""
     rows = dump(world)
-    rows["user_session"] = [(*row[:seen], *row[seen + 1 :]) for row in rows["user_session"]]
+    for table in (UserSession.__table__, Display.__table__):
+        seen = table.columns.keys().index("last_seen_at")
+        rows[str(table)] = [(*row[:seen], *row[seen + 1 :]) for row in rows[str(table)]]
     return rows
 
 

@@ -13,14 +13,16 @@ from sqlalchemy import Enum, String, select
 
 from shared.actions import accept_invite, accredit_company, add_group, decline_invite, invite_user, make_display
 from shared.db import Base, reading, transaction
-from shared.models import Clinic, ClinicLanguage, Company, HuntGroup, Invite, PasswordLink, User
+from shared.models import Clinic, ClinicLanguage, Company, HuntGroup, Invite, PasswordLink, User, Visit
 from shared.records import UserRecord
-from shared.states import Role
-from shared.tokens import LinkKind
+from shared.rules import Scope
+from shared.states import Role, VisitStatus
+from shared.tokens import LinkKind, new_typed_code
 from tests.actions.desk import tokens_of
+from tests.actions.half_way import give_factor_to
 from tests.web.changing import WEEKLY_6
 from tests.web.checks import Rows, dump
-from tests.world import ClinicInWorld, World
+from tests.world import PASSWORD, ClinicInWorld, World, hashed
 
 Things = dict[str, Any]
 
@@ -72,13 +74,15 @@ def furnish(world: World, clinic: ClinicInWorld, mark: str, *, language: str) ->
     _mark(world, clinic, mark, language)
     people = _people(world, clinic, mark)
     return {
+        "clinic_id": clinic.id,
         "user_id": clinic.users["provider"],
         "scheduler": clinic.users["scheduler"],
         "tag": language,
         "spare_tag": "es",
-        "display_id": _display(world, clinic, mark),
+        **_display(world, clinic, mark),
         **_companies_and_groups(world, clinic, mark),
         **people,
+        **_people_who_log_in(world, clinic, mark),
         **_visits(world, clinic, mark, leaving=people["leaving_user"]),
     }
 
@@ -107,9 +111,11 @@ def _companies_and_groups(world: World, clinic: ClinicInWorld, mark: str) -> Thi
     }
 
 
-def _display(world: World, clinic: ClinicInWorld, mark: str) -> int:
+def _display(world: World, clinic: ClinicInWorld, mark: str) -> Things:
+    code = new_typed_code(140)
     with world.jobs.app_context():
-        return make_display(clinic.scope(Role.ADMIN), f"Screen of {mark}", f"code of {mark}", now=world.now).id
+        made = make_display(clinic.scope(Role.ADMIN), f"Screen of {mark}", code, now=world.now)
+    return {"display_id": made.id, "display_code": code}
 
 
 PEOPLE = (("invited", Role.STAFF), ("spare", Role.STAFF), ("gone", Role.STAFF))
@@ -132,9 +138,32 @@ def _people(world: World, clinic: ClinicInWorld, mark: str) -> Things:
     return {**ids, "password": tokens_of(world).link(LinkKind.PASSWORD, link_id)}
 
 
+def _people_who_log_in(world: World, clinic: ClinicInWorld, mark: str) -> Things:
+    """Somebody with a second factor, somebody whose phone is lost, and somebody who has none yet."""
+    found: Things = {}
+    for word in ("keyed", "phoneless", "unkeyed"):
+        email, name = f"{word}@{mark.lower()}.example", f"{word.capitalize()} of {mark}"
+        with world.jobs.app_context(), transaction() as session:
+            user = User(
+                clinic_id=clinic.id,
+                email=email,
+                name=name,
+                role=Role.STAFF,
+                password_hash=hashed(PASSWORD),
+                created_at=world.now,
+            )
+            session.add(user)
+            session.flush()
+            found |= {f"{word}_user": user.id, f"{word}_email": email}
+    owner, _lost = (
+        give_factor_to(world, Scope(clinic.id, found[name], Role.STAFF)) for name in ("keyed_user", "phoneless_user")
+    )
+    return found | {"phone": owner.phone}
+
+
 def _visits(world: World, clinic: ClinicInWorld, mark: str, *, leaving: int) -> Things:
-    """A visit that is asked for, one that is accepted, one that a company declined, one of a series, and one of a
-    provider who is about to leave."""
+    """A visit that is asked for, one that is accepted, one that a company declined, one of a series, one of a
+    provider who is about to leave, and one that is cancelled."""
     texts: Things = {
         "patient_name": f"Patient of {mark}",
         "patient_contact": f"patient@{mark.lower()}.example",
@@ -146,6 +175,8 @@ def _visits(world: World, clinic: ClinicInWorld, mark: str, *, leaving: int) -> 
         world.book(clinic=clinic, ask=["ASL daytime"], wall=time(hour), **texts, **shape)
         for hour, shape in enumerate(shapes, start=9)
     )
+    cancelled = world.book(clinic=clinic, wall=time(15), **(texts | {"notes": ""}))
+    world.change(Visit, cancelled, status=VisitStatus.CANCELLED)
     winner = world.link(held, f"Northlight for {mark}")
     loser = world.link(declined, f"Clearsign for {mark}")
     with world.jobs.app_context():
@@ -158,6 +189,8 @@ def _visits(world: World, clinic: ClinicInWorld, mark: str, *, leaving: int) -> 
         "visit_id": asked,
         "held_visit": held,
         "series_visit": series,
+        "cancelled_visit": cancelled,
+        "patient_name": texts["patient_name"],
         "invite": tokens.link(LinkKind.INVITE, world.link(asked, f"Clearsign for {mark}").public_id),
         "other_invite": tokens.link(LinkKind.INVITE, world.link(asked, f"Northlight for {mark}").public_id),
         "declined": tokens.link(LinkKind.INVITE, loser.public_id),

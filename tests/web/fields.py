@@ -16,13 +16,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from portal.admin.companies import CompanyForm
+from portal.admin.displays import DisplayForm as NewDisplayForm
 from portal.admin.groups import GroupForm, NewGroupForm
 from portal.admin.languages import LanguageForm
+from portal.admin.patient_form import PatientForm
 from portal.admin.settings import SettingsForm
 from portal.admin.user_form import DeactivateForm, UserForm
 from portal.change_form import AskForm, CancelForm, EditForm
+from portal.display import DisplayForm
+from portal.factor_forms import CodeForm, NewCodeForm, OwnPasswordForm
 from portal.login_form import LoginForm
-from portal.password_forms import ChangePasswordForm, ForgotForm, NewPasswordForm
+from portal.password_forms import ChangePasswordForm, ForgotForm, LogOutElsewhereForm, NewPasswordForm
 from portal.period import PeriodForm
 from portal.search import SearchForm
 from portal.visit_form import VisitForm
@@ -149,6 +153,24 @@ SAVING = {
 PRESSED = {"csrf_token": CSRF}
 PERIOD = {"from": TEXT, "to": TEXT, "page": TEXT}
 PASSWORD = {"csrf_token": CSRF, "password": TEXT, "again": TEXT}
+OWN_PASSWORD = {"csrf_token": CSRF, "password": TEXT}
+HALF_WAY = {
+    "csrf_token": CSRF,
+    "code": TEXT,
+    "next": Field(shown_by="test_second_factor_pages.py::test_the_code_leads_nowhere_else"),
+    "draft": Field(shown_by="test_second_factor_pages.py::test_a_form_survives_the_password_a_wrong_code_and_the_code"),
+}
+PATIENT = {
+    "csrf_token": CSRF,
+    "name": TEXT,
+    "contact": TEXT,
+    "visit": Field(("{theirs[visit_id]}", UNKNOWN, "x", ""), statuses=frozenset({200, 422})),
+}
+ERASURE = {
+    **PATIENT,
+    "visit": UNREAD,
+    "promise": Field(("{their_form}", "x", ""), "Something changed since this page was shown.", frozenset({409})),
+}
 COMPANY = {
     "name": TEXT,
     "phone": TEXT,
@@ -181,11 +203,31 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     "auth.log_out_now": PRESSED,
     "passwords.ask": {"csrf_token": CSRF, "email": TEXT},
     "passwords.set_password": PASSWORD,
-    "passwords.account": {"changed": TEXT},
+    "second_step.code": {"next": TEXT},
+    "second_step.check": {**HALF_WAY, "recovery_code": TEXT},
+    "second_step.set_up": {"next": TEXT},
+    "second_step.finish": HALF_WAY,
+    "passwords.account": {"news": TEXT},
+    "account.log_out_elsewhere": {
+        "csrf_token": CSRF,
+        "logins": Field(shown_by="test_sessions.py::test_nobody_ends_other_peoples_logins_nor_the_own_one_here"),
+        "current": TEXT,
+    },
+    "factors.show": {"news": TEXT},
+    "factors.begin": {**OWN_PASSWORD, "do": Field(("x", ""), statuses=frozenset({400}))},
+    "factors.finish": {"csrf_token": CSRF, "next": UNREAD, "draft": UNREAD, "code": TEXT},
+    "factors.remove": OWN_PASSWORD,
     "passwords.change": {**PASSWORD, "old": TEXT},
     "schedule.calendar": {"date": TEXT, "view": looks("x")},
     "search.show": SEARCH,
     "search.find": {"csrf_token": CSRF, **SEARCH},
+    "display.open_board": {
+        "csrf_token": CSRF,
+        "code": Field(("x", "1"), "No display has this code, or it was switched off."),
+    },
+    "display.poll": {
+        "seen": looks("{theirs[visit_id]}.p000000", f"{UNKNOWN}.p000000"),
+    },
     "live.poll": {"seen": looks("{theirs[visit_id]}.p000000", "{colleagues[visit_id]}.p000000", f"{UNKNOWN}.p000000")},
     "visits.new": {"date": TEXT},
     "visits.interpreters": {"language": looks("{theirs[tag]}", "zz", "x\0")},
@@ -223,6 +265,10 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "duration": TEXT,
         "unit": one_of("Choose minutes, hours or days."),
         "time_zone": ZONE,
+        "keep_patients_days": Field(("x", "0", "9999999"), "Write a whole number of days"),
+        "keep_contacts_days": Field(("x", "0", "9999999"), "Write a whole number of days"),
+        "removes": TEXT,
+        "second_factor_required": TEXT,
     },
     "languages.index": {"q": TEXT, "done": looks("{theirs[tag]}", "zz"), "news": TEXT},
     "languages.add": {"csrf_token": CSRF, "tag": one_of("There is no language with this tag.")},
@@ -260,6 +306,23 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     },
     "users.reactivate": PRESSED,
     "users.send_link": PRESSED,
+    "users.log_out": PRESSED,
+    "users.reset_second_factor": PRESSED,
+    "displays.index": {"done": TEXT},
+    "displays.add": {
+        "csrf_token": CSRF,
+        "author": AUTHOR,
+        "name": TEXT,
+        "key": signed("This page was open for too long."),
+    },
+    "displays.revoke": PRESSED,
+    "patients.show": {"erased": TEXT},
+    "patients.find": {**PATIENT, "tick": looks("x", "99")},
+    "patients.held": PATIENT,
+    "patients.download": PATIENT,
+    "patients.preview": PATIENT,
+    "patients.question": ERASURE,
+    "patients.erase": {**ERASURE, "typed": Field(("erase 2 visits", "x", ""), "This is not what has to be typed.")},
     "trail.index": PERIOD,
     "trail.download": {"csrf_token": CSRF, "from": TEXT, "to": TEXT},
     "trail.download_visit": PRESSED,
@@ -277,12 +340,19 @@ FORM_OF: Mapping[str, type] = {
     "passwords.ask": ForgotForm,
     "passwords.set_password": NewPasswordForm,
     "passwords.change": ChangePasswordForm,
+    "account.log_out_elsewhere": LogOutElsewhereForm,
+    "second_step.check": CodeForm,
+    "second_step.finish": NewCodeForm,
+    "factors.begin": OwnPasswordForm,
+    "display.open_board": DisplayForm,
     "search.find": SearchForm,
     "visits.preview": VisitForm,
     "changes.preview_edit": EditForm,
     "changes.preview_ask": AskForm,
     "changes.confirm_cancel": CancelForm,
     "settings.save": SettingsForm,
+    "displays.add": NewDisplayForm,
+    "patients.find": PatientForm,
     "languages.save": LanguageForm,
     "companies.save": CompanyForm,
     "groups.add": NewGroupForm,

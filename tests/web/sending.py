@@ -15,9 +15,11 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
+from shared.models import Clinic
 from shared.states import Role
 from tests.web.checks import field_values, soup_of, words
 from tests.web.clinics import Things
+from tests.web.factors import phone_on
 from tests.world import PASSWORD, TOMORROW, World
 
 Values = dict[str, list[str]]
@@ -57,6 +59,7 @@ class Desk:
     role: Role
     client: FlaskClient
     stranger: FlaskClient = field(repr=False)
+    domain: str = "demo"
 
     def form(self, path: str, endpoint: str, /, **filled: Any) -> Sending:
         """Open a page and fill in the form on it that goes to the endpoint."""
@@ -77,7 +80,7 @@ class Desk:
 
 def at_desk(world: World, things: Things, role: Role, *, domain: str = "demo") -> Desk:
     """Log in as a role of a clinic."""
-    return Desk(world, things, role, world.login(role, domain=domain), world.portal.test_client())
+    return Desk(world, things, role, world.login(role, domain=domain), world.portal.test_client(), domain)
 
 
 # ---- forms on pages
@@ -210,6 +213,76 @@ def _login(desk: Desk) -> Sending:
     return form_on(desk.stranger, page, "auth.submit_login", email=email, password=PASSWORD)
 
 
+def _elsewhere(desk: Desk) -> Sending:
+    """Another login of the same person, to be ended."""
+    desk.world.login(desk.role, domain=desk.domain)
+    return desk.form("/account", "account.log_out_elsewhere", current=PASSWORD)
+
+
+def _half_way(desk: Desk, who: str) -> tuple[FlaskClient, TestResponse]:
+    """Somebody's browser after the password, at the page that comes before a session."""
+    client = desk.world.portal.test_client()
+    password = form_on(client, client.get("/login?next=/board"), "auth.submit_login", password=PASSWORD)
+    return client, client.get(password.send(email=desk.things[who]).headers["Location"])
+
+
+def _code(desk: Desk) -> Sending:
+    client, page = _half_way(desk, "keyed_email")
+    return form_on(client, page, "second_step.check", code=desk.things["phone"].code(desk.world.now))
+
+
+def _first_code(desk: Desk) -> Sending:
+    """Somebody whose clinic requires a second factor from this login on."""
+    clinic_id = desk.things["clinic_id"]
+    desk.world.change(Clinic, clinic_id, second_factor_required=True)
+    client, page = _half_way(desk, "unkeyed_email")
+    desk.world.change(Clinic, clinic_id, second_factor_required=False)
+    return form_on(client, page, "second_step.finish", code=phone_on(page).code(desk.world.now))
+
+
+def _begin_factor(desk: Desk) -> Sending:
+    return desk.form("/account/second-factor", "factors.begin", password=PASSWORD, do="set_up")
+
+
+def _new_factor(desk: Desk) -> Sending:
+    page = desk.client.get(_begin_factor(desk).send().headers["Location"])
+    return form_on(desk.client, page, "factors.finish", code=phone_on(page).code(desk.world.now))
+
+
+def _own_factor(desk: Desk) -> Sending:
+    """Whoever has a second factor switches it off, half a minute after its last use."""
+    desk.world.pass_time(seconds=30)
+    code = _code(desk)
+    assert code.send().status_code == 303
+    page = code.client.get("/account/second-factor")
+    return form_on(code.client, page, "factors.remove", password=PASSWORD)
+
+
+def _screen(desk: Desk) -> Sending:
+    screen = desk.world.portal.test_client()
+    return form_on(screen, screen.get("/display"), "display.open_board", code=desk.things["display_code"])
+
+
+def _screen_poll(desk: Desk) -> Sending:
+    screen = _screen(desk)
+    screen.send()
+    seen = f"{desk.things['visit_id']}.p000000"
+    return replace(desk.reloading("/display/badges", "display.poll", seen=seen), client=screen.client)
+
+
+def _patient(desk: Desk) -> Sending:
+    name = desk.things["patient_name"]
+    return desk.form("/admin/patients", "patients.find", name=name, visit=[desk.things["cancelled_visit"]])
+
+
+def _patients_visits(desk: Desk, endpoint: str) -> Sending:
+    return desk.after(_patient(desk), endpoint, visit=[desk.things["cancelled_visit"]])
+
+
+def _erasure(desk: Desk) -> Sending:
+    return desk.after(_patients_visits(desk, "patients.preview"), "patients.question")
+
+
 def _forgotten(desk: Desk) -> Sending:
     page = desk.stranger.get("/password/forgot")
     return form_on(desk.stranger, page, "passwords.ask", email="nobody@demo.example")
@@ -249,7 +322,23 @@ FORMS: Mapping[str, Callable[[Desk], Sending]] = {
     "auth.log_out_now": lambda desk: desk.form("/board", "auth.log_out_now"),
     "passwords.ask": _forgotten,
     "passwords.set_password": _choose_password,
-    "passwords.account": lambda desk: desk.asking("/account", "passwords.account", changed="yes"),
+    "second_step.code": lambda desk: replace(
+        desk.asking("/login/code", "second_step.code", next="/board"), client=_code(desk).client
+    ),
+    "second_step.check": _code,
+    "second_step.set_up": lambda desk: replace(
+        desk.asking("/login/second-factor", "second_step.set_up", next="/board"), client=_first_code(desk).client
+    ),
+    "second_step.finish": _first_code,
+    "passwords.account": lambda desk: desk.asking("/account", "passwords.account", news="changed"),
+    "account.log_out_elsewhere": _elsewhere,
+    "users.reset_second_factor": lambda desk: desk.form(
+        f"/admin/users/{desk.things['phoneless_user']}", "users.reset_second_factor"
+    ),
+    "factors.show": lambda desk: desk.asking("/account/second-factor", "factors.show", news="on"),
+    "factors.begin": _begin_factor,
+    "factors.finish": _new_factor,
+    "factors.remove": _own_factor,
     "passwords.change": lambda desk: desk.form(
         "/account", "passwords.change", old=PASSWORD, password=NEW_PASSWORD, again=NEW_PASSWORD
     ),
@@ -266,6 +355,8 @@ FORMS: Mapping[str, Callable[[Desk], Sending]] = {
         **{"from": "2026-11-01", "to": "2026-12-31"},
     ),
     "search.find": lambda desk: desk.form("/schedule/search", "search.find", patient="somebody", either="", page="1"),
+    "display.open_board": _screen,
+    "display.poll": _screen_poll,
     "live.poll": lambda desk: desk.reloading("/badges", "live.poll", seen=f"{desk.things['visit_id']}.p000000"),
     # visits
     "visits.new": lambda desk: desk.asking("/visits/new", "visits.new", date=str(TOMORROW)),
@@ -323,6 +414,17 @@ FORMS: Mapping[str, Callable[[Desk], Sending]] = {
     "users.deactivate": lambda desk: desk.after(_deactivation(desk), "users.deactivate", do=None),
     "users.reactivate": lambda desk: desk.form(f"/admin/users/{desk.things['gone_user']}", "users.reactivate"),
     "users.send_link": lambda desk: desk.form(f"/admin/users/{desk.things['spare_user']}", "users.send_link"),
+    "users.log_out": lambda desk: desk.form(f"/admin/users/{desk.things['unkeyed_user']}", "users.log_out"),
+    "displays.index": lambda desk: desk.asking("/admin/displays", "displays.index", done="off"),
+    "displays.add": lambda desk: desk.form("/admin/displays", "displays.add", name="Waiting room"),
+    "displays.revoke": lambda desk: desk.form("/admin/displays", "displays.revoke"),
+    "patients.show": lambda desk: desk.asking("/admin/patients", "patients.show", erased="1"),
+    "patients.find": _patient,
+    "patients.held": lambda desk: _patients_visits(desk, "patients.held"),
+    "patients.download": lambda desk: desk.after(_patients_visits(desk, "patients.held"), "patients.download"),
+    "patients.preview": lambda desk: _patients_visits(desk, "patients.preview"),
+    "patients.question": _erasure,
+    "patients.erase": lambda desk: desk.after(_erasure(desk), "patients.erase", typed="erase 1 visit"),
     "trail.index": lambda desk: desk.asking(
         "/admin/trail", "trail.index", page="1", **{"from": "2026-11-01", "to": "2026-12-31"}
     ),

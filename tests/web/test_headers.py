@@ -25,6 +25,7 @@ CSP = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
+    "object-src": "'none'",
 }
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -103,7 +103,8 @@ def test_an_installation_in_order_is_ready_everywhere(world_on_either: World) ->
 
 def test_jobs_that_are_away_leave_the_portals_ready_and_are_red_themselves(world_on_either: World) -> None:
     world = world_on_either
-    never = {("job", name, "never_ran") for name in ("send_mail", "expire_requests")}
+    jobs = ("send_mail", "expire_requests", "remove_old_data")
+    never = {("job", name, "never_ran") for name in jobs}
     for client in both(world):
         code, told = asked(client)
         assert (code, told["status"], unwell(told)) == (200, "degraded", never)
@@ -111,7 +112,7 @@ def test_jobs_that_are_away_leave_the_portals_ready_and_are_red_themselves(world
 
     world.tick()
     world.pass_time(minutes=2, seconds=1)
-    late = {("job", name, "late") for name in ("send_mail", "expire_requests")}
+    late = {("job", name, "late") for name in jobs}
     assert unwell(asked(world.vendor)[1]) == late
     code, told = jobs_asked(world)
     assert (code, told["status"], unwell(told)) == (503, "unready", late)

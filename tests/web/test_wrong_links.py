@@ -87,8 +87,9 @@ def wrong_tokens(world: World, good: str, kind: LinkKind) -> dict[str, str]:
 
 
 def all_of(answer: TestResponse) -> Answer:
-    """Everything that is sent, but for when it was."""
-    return answer.status_code, [(name, value) for name, value in answer.headers if name != "Date"], answer.data
+    """Everything that is sent, but for when it was and the request's own id."""
+    kept = [(name, value) for name, value in answer.headers if name not in {"Date", "X-Request-ID"}]
+    return answer.status_code, kept, answer.data
 
 
 def the_same_for_all(
