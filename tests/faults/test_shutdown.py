@@ -40,10 +40,10 @@ class SlowServer(ScriptedServer):
         self._closed.set()
         super().close()
 
-    def _say(self, talk: socket.socket, stage: str) -> bool:
+    def _answer(self, stage: str, line: bytes = b"") -> str:
         if stage == "END":
             self._closed.wait(self._seconds)
-        return super()._say(talk, stage)
+        return super()._answer(stage, line)
 
 
 def ask_for_real(world: World, *, visits: int = 1) -> list[int]:
