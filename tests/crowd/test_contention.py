@@ -18,10 +18,10 @@ from shared.tokens import LinkKind, VerifiedLink
 from tests.actions.desk import path_of
 from tests.crowd import naive
 from tests.kills.story import Story, check
+from tests.processes.patience import PATIENCE_SECONDS
 from tests.processes.site import Site, real_site
 from tests.world import hidden
 
-PATIENCE = 60.0
 ACCEPTED = "You have accepted the request to join the meeting"
 ASSIGNED = "Sorry! The meeting has been assigned to someone else."
 
@@ -101,7 +101,7 @@ class Crowd:
 
     def _press_all(self, company: str, forms: dict[int, dict[str, str]], start: Barrier) -> list[Pressed]:
         """Each button, one after the other, in the same order as everybody."""
-        start.wait(PATIENCE)
+        start.wait(PATIENCE_SECONDS)
         pressed = []
         for visit, form in forms.items():
             began = time.monotonic()

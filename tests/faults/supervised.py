@@ -12,15 +12,13 @@ from pathlib import Path
 
 from tests.databases import environ_for
 from tests.postoffice import free_port
+from tests.processes.patience import PATIENCE_SECONDS, attempts
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
 JOBS = (sys.executable, "-m", "shared.cli", "jobs", "serve")
 SUPERVISOR_KILLS_AFTER = 10.0
 """Seconds after SIGTERM."""
-
-PATIENCE_SECONDS = 120.0
-"""For whatever is no promise."""
 
 
 class Process:
@@ -73,10 +71,9 @@ def gunicorn(app: str, port: int, *, workers: int = 2) -> tuple[str, ...]:
 
 def wait_for(what: Callable[[], object]) -> None:
     """Wait until something is so. A busy machine takes its time to start a process."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    for _ in attempts("it does not come about"):
+        if what():
+            return
 
 
 def ask(port: int, path: str, *, method: str = "GET", body: str = "", **headers: str) -> tuple[int, str, HTTPMessage]:

@@ -6,8 +6,9 @@ import socket
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.supervised import PATIENCE_SECONDS, ask, gunicorn, running, wait_for
+from tests.faults.supervised import ask, gunicorn, running, wait_for
 from tests.postoffice import free_port
+from tests.processes.patience import PATIENCE_SECONDS
 from tests.world import World
 
 LINK = "/r/Zm9vYmFyYmF6.c2VjcmV0LXNpZ25hdHVyZQ"

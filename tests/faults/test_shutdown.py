@@ -21,8 +21,9 @@ from shared.states import MailState, RequestState
 from tests.actions.desk import state_of
 from tests.databases import PostgresTemplate
 from tests.faults.smtp_script import ScriptedServer
-from tests.faults.supervised import JOBS, PATIENCE_SECONDS, SUPERVISOR_KILLS_AFTER, ask, gunicorn, running, wait_for
+from tests.faults.supervised import JOBS, SUPERVISOR_KILLS_AFTER, ask, gunicorn, running, wait_for
 from tests.postoffice import free_port
+from tests.processes.patience import PATIENCE_SECONDS
 from tests.world import World, build_world
 
 REAL_CLOCK = clock._source

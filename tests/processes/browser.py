@@ -1,13 +1,13 @@
 """A browser without scripts on a real port; what it gets is read like the answers of Flask's own test client."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-PATIENCE = 30.0
+from tests.processes.patience import PATIENCE_SECONDS, attempts
+
 Values = Mapping[str, str | Sequence[str]]
 
 
@@ -29,28 +29,25 @@ class Browser:
 
     def get(self, path: str) -> Answer:
         """A page, loaded again if its server hung up."""
-        until = time.monotonic() + PATIENCE
-        while (answer := self._request("GET", path, None)) is None:
-            assert time.monotonic() < until, f"nobody answers GET {path}"
-        return answer
+        answers = (self._request("GET", path, None) for _ in attempts(f"nobody answers GET {path}"))
+        return next(answer for answer in answers if answer is not None)
 
     def post(self, path: str, data: Values) -> Answer | None:
         """Send a form. None: whoever took it hung up without an answer."""
         return self._request("POST", path, urlencode(data, doseq=True))
 
     def _request(self, method: str, path: str, body: str | None) -> Answer | None:
-        until = time.monotonic() + PATIENCE
-        while True:
-            connection = HTTPConnection(self._host, timeout=PATIENCE)
+        for _ in attempts(f"nobody listens at {self._host}"):
+            connection = HTTPConnection(self._host, timeout=PATIENCE_SECONDS)
             try:
                 return self._talk(connection, method, path, body)
             except ConnectionRefusedError:
-                assert time.monotonic() < until, f"nobody listens at {self._host}"
-                time.sleep(0.01)
+                continue
             except (ConnectionError, HTTPException):
                 return None
             finally:
                 connection.close()
+        return None
 
     def _talk(self, connection: HTTPConnection, method: str, path: str, body: str | None) -> Answer:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}

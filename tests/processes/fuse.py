@@ -2,10 +2,9 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
-PATIENCE = 30.0
+from tests.processes.patience import attempts
 
 
 class Fuse:
@@ -29,10 +28,9 @@ class Fuse:
 
     def wait_for_death(self) -> None:
         """Until it has burnt and whoever passed the point is gone."""
-        until = time.monotonic() + PATIENCE
-        while self.is_lit or not _is_dead(int(self._ashes.read_text())):
-            assert time.monotonic() < until, f"nobody has passed {self._file.read_text()}"
-            time.sleep(0.002)
+        for _ in attempts("nobody has passed the point"):
+            if not self.is_lit and _is_dead(int(self._ashes.read_text())):
+                return
 
     def passing(self, point: str) -> None:
         """Die here, if it is here."""

@@ -26,13 +26,12 @@ from shared import clock, jobs
 from shared.cli import main as command_line
 from shared.web import ROOT
 from tests.processes.clockwork import CommonClock
+from tests.processes.patience import PATIENCE_SECONDS
 
 FORKED_FROM = (portal, vendor_portal, jobs)
 """What every process needs, imported once."""
 
 CYCLE_SECONDS = 0.05
-PATIENCE = 30.0
-
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__, "pytest"])
 
@@ -74,7 +73,7 @@ class Running:
 
     def wait_for_death(self) -> None:
         """Until it was killed; anything else fails."""
-        self.process.join(PATIENCE)
+        self.process.join(PATIENCE_SECONDS)
         assert self.process.exitcode == -signal.SIGKILL, f"{self.process.exitcode}: {self.log.read_text()}"
 
 

@@ -1,6 +1,5 @@
 """An installation as it runs for people: both portals and the jobs as real processes, a mail server, one clock."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -19,10 +18,10 @@ from tests.processes.browser import Browser
 from tests.processes.clockwork import CommonClock
 from tests.processes.fuse import Fuse
 from tests.processes.launcher import Running, nothing, start
+from tests.processes.patience import attempts
 from tests.web.checks import csrf_of
 from tests.world import PASSWORD, World, build_world
 
-PATIENCE = 30.0
 SECOND = timedelta(seconds=1)
 
 
@@ -97,20 +96,18 @@ class Site:
     def wait_until_idle(self) -> None:
         """Until the jobs have nothing to do at this instant: what is left waits for a later try, or for the end of a
         dead process's lease."""
-        due, until = self._work_due(), time.monotonic() + PATIENCE
-        while due:
-            time.sleep(0.01)
-            before, due = due, self._work_due()
-            if due != before:
-                until = time.monotonic() + PATIENCE
-            assert time.monotonic() < until, f"the jobs leave {due} mails and requests"
+        before = self._work_due()
+        while before:
+            for _ in attempts(f"the jobs leave {before} mails and requests"):
+                if (now := self._work_due()) != before:
+                    break
+            before = now
 
     def wait_for_mail(self, count: int) -> None:
         """Until so many mails have come in."""
-        until = time.monotonic() + PATIENCE
-        while len(self.sink.arrived) < count:
-            assert time.monotonic() < until, "no mail comes in"
-            time.sleep(0.002)
+        for _ in attempts("no mail comes in"):
+            if len(self.sink.arrived) >= count:
+                return
 
     def settle(self) -> None:
         """Let time go by until no mail is left."""
