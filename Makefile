@@ -68,8 +68,12 @@ test: $(DEV) $(NODE_DEV) chromium ## Check style, types, imports and known weakn
 	@$(BIN)/pytest -n 2
 
 .PHONY: soak
-soak: $(DEV) $(NODE_DEV) chromium ## Run the long tests, which `make test` leaves out
-	@$(BIN)/pytest -m soak
+SOAK := $(BIN)/pytest -q -o console_output_style=classic
+soak: $(DEV) $(NODE_DEV) chromium ## Run the long tests, which `make test` leaves out (hours; a line each)
+	@failed=; \
+	$(SOAK) -n 2 -m "soak and not alone" || failed=1; \
+	$(SOAK) -m "soak and alone" || failed=1; \
+	test -z "$$failed"
 
 .PHONY: bench
 bench: $(DEV) $(VENDOR) ## Measure the search with 100,000 visits on both databases (some minutes)

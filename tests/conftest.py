@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import soak_report
 from tests.databases import POSTGRES_VARIABLE, PostgresTemplate, SqliteTemplate, quick_disk, running_postgres
 from tests.world import World, build_world
 
@@ -28,6 +29,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Stop it again."""
     _stack.close()
+
+
+def _soaks(config: pytest.Config) -> bool:
+    return str(config.option.markexpr).startswith("soak")
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """`make soak` gives each long test a line instead of a dot."""
+    if report.when != "call" or not _soaks(config):
+        return None
+    return report.outcome, soak_report.line(report), report.outcome.upper()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """And a table of what was killed."""
+    if _soaks(config):
+        for row in soak_report.table(terminalreporter.getreports("passed")):
+            terminalreporter.write_line(row)
 
 
 @pytest.fixture(scope="session")

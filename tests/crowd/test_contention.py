@@ -165,6 +165,7 @@ def test_the_crowd_finds_out_an_accept_that_reads_first_and_writes_then(site: Si
 
 
 @pytest.mark.soak
+@pytest.mark.alone
 def test_of_two_hundred_companies_that_accept_at_once_one_wins_each_of_twenty_five_requests(
     site: Site, record_property: Callable[[str, object], None]
 ) -> None:

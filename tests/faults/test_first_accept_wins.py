@@ -114,8 +114,11 @@ def test_an_acceptance_and_the_expiry_at_once_end_in_one_of_the_two(world_on_eit
 
 
 @pytest.mark.soak
-def test_an_acceptance_and_the_expiry_at_once_end_in_one_of_the_two_500_times(world_on_either: World) -> None:
+def test_an_acceptance_and_the_expiry_at_once_end_in_one_of_the_two_500_times(
+    world_on_either: World, record_property: Callable[[str, object], None]
+) -> None:
     race_with_expiry(world_on_either, rounds=500, gated=False)
+    record_property("figure", "500 rounds")
 
 
 def race_with_expiry(world: World, *, rounds: int, gated: bool) -> None:
@@ -171,7 +174,7 @@ def test_an_answer_that_comes_in_after_the_deadline_is_refused_however_early_its
 
 
 @pytest.mark.soak
-def test_of_a_thousand_accepts_one_wins(world_on_either: World) -> None:
+def test_of_a_thousand_accepts_one_wins(world_on_either: World, record_property: Callable[[str, object], None]) -> None:
     world = world_on_either
     with racers(world, 100) as group:
         for _ in range(10):
@@ -179,3 +182,4 @@ def test_of_a_thousand_accepts_one_wins(world_on_either: World) -> None:
             outcomes = group.race(accepts(world, links, accept_invite))
             check_one_winner(outcomes)
             check_rows_of_one_winner(world, visit, outcomes)
+    record_property("figure", "1,000 accepts, 10 winners of 10 requests")

@@ -60,10 +60,13 @@ def test_the_last_two_declines_at_once_close_the_request_once(world_on_either: W
 
 
 @pytest.mark.soak
-def test_the_last_two_declines_at_once_close_the_request_once_200_times(world_on_either: World) -> None:
+def test_the_last_two_declines_at_once_close_the_request_once_200_times(
+    world_on_either: World, record_property: Callable[[str, object], None]
+) -> None:
     with racers(world_on_either, 2) as group:
         for _ in range(200):
             last_two_declines(world_on_either, group, gated=False)
+    record_property("figure", "200 rounds")
 
 
 @GATED

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
@@ -60,7 +60,9 @@ def answering(world: World, rounds: list[list[list[Deed]]]) -> Iterator[Counter[
 
 
 @pytest.mark.soak
-def test_of_a_thousand_accepts_by_eight_processes_one_wins_each_request(world_on_either: World) -> None:
+def test_of_a_thousand_accepts_by_eight_processes_one_wins_each_request(
+    world_on_either: World, record_property: Callable[[str, object], None]
+) -> None:
     world = world_on_either
     asked = [ask_many(world, 125) for _ in range(8)]
     rounds: list[list[list[Deed]]] = [
@@ -73,10 +75,13 @@ def test_of_a_thousand_accepts_by_eight_processes_one_wins_each_request(world_on
             check_one_winner([outcome for outcome, times in counted.items() for _ in range(times)])
             assert sum(counted.values()) == len(links)
             assert state_of(world, visit) is RequestState.ACCEPTED
+    record_property("figure", "1,000 accepts, 8 winners of 8 requests")
 
 
 @pytest.mark.soak
-def test_the_last_two_declines_by_two_processes_close_every_request(world_on_either: World) -> None:
+def test_the_last_two_declines_by_two_processes_close_every_request(
+    world_on_either: World, record_property: Callable[[str, object], None]
+) -> None:
     world = world_on_either
     visits = [world.book(ask=["Clearsign", "Northlight"]) for _ in range(200)]
     rounds: list[list[list[Deed]]] = [
@@ -86,3 +91,4 @@ def test_the_last_two_declines_by_two_processes_close_every_request(world_on_eit
         assert Counter(outcome for _number, outcome in outcomes.elements()) == {AnswerOutcome.TAKEN: 400}
     assert {state_of(world, visit) for visit in visits} == {RequestState.ALL_DECLINED}
     assert len(world.outbox(MailKind.CLINIC_ALL_DECLINED)) == 400
+    record_property("figure", "200 rounds")

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from multiprocessing.synchronize import Barrier
@@ -125,7 +126,9 @@ def guess_in_rounds(settings: Settings, start: Barrier, emails: list[str], now: 
 
 
 @pytest.mark.soak
-def test_of_a_thousand_guesses_by_eight_processes_five_at_each_person_are_checked(world_on_either: World) -> None:
+def test_of_a_thousand_guesses_by_eight_processes_five_at_each_person_are_checked(
+    world_on_either: World, record_property: Callable[[str, object], None]
+) -> None:
     world = world_on_either
     emails = [SCHEDULER, *(f"person{number}@demo.example" for number in range(11))]
     spawn = multiprocessing.get_context("spawn")
@@ -140,4 +143,5 @@ def test_of_a_thousand_guesses_by_eight_processes_five_at_each_person_are_checke
     for worker in workers:
         worker.join(60)
 
+    record_property("figure", f"{counted.total()} guesses at {len(emails)} people")
     assert counted == {(email, slowed): 75 if slowed else 5 for email in emails for slowed in (True, False)}

@@ -10,7 +10,7 @@ import os
 import secrets
 import time as stopwatch
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
@@ -210,8 +210,9 @@ def test_a_hundred_sequences_find_every_page_in_order(ground: Ground) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.alone
 def test_ten_thousand_requests_in_sequences_find_every_page_in_order(
-    ground: Ground, capsys: pytest.CaptureFixture[str]
+    ground: Ground, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
 ) -> None:
     seeded = int(os.environ.get("FUZZ_SEED") or secrets.randbelow(10**9))
     where = "on SQLite" if ground.is_sqlite else "on PostgreSQL"
@@ -219,5 +220,6 @@ def test_ten_thousand_requests_in_sequences_find_every_page_in_order(
         print(f"\nfuzz {where}: FUZZ_SEED={seeded} sends the same again", flush=True)  # noqa: T201
         tally = fuzz(ground, examples=6_000, seeded=seeded)
         print(tally.line(where), flush=True)  # noqa: T201
+    record_property("figure", f"{tally.requests:,} requests")
 
     assert tally.requests >= 10_000

@@ -420,9 +420,14 @@ def test_two_thousand_random_steps_leave_product_and_model_agreed(sqlite_world: 
 
 
 @pytest.mark.soak
+@pytest.mark.alone
 @pytest.mark.parametrize(("database", "steps"), [("sqlite", 50_000), ("postgres", 5_000)])
 def test_many_more_random_steps_leave_product_and_model_agreed(
-    database: str, steps: int, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    database: str,
+    steps: int,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     world, seeded = request.getfixturevalue(f"{database}_world"), soak_seed()
 
@@ -434,4 +439,5 @@ def test_many_more_random_steps_leave_product_and_model_agreed(
     seen = run_machine(world, steps=steps, seeded=seeded, progress=lambda taken: tell(f"{taken:,} of {steps:,} steps"))
 
     tell(report(seen, seeded=seeded))
+    record_property("figure", f"{seen['steps']:,} steps, each compared with the model")
     assert seen["steps"] >= steps
