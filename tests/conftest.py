@@ -61,10 +61,17 @@ def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> PostgresTempl
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def either_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A test with this fixture runs on both databases."""
-    template = request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgres_template")
-    with template.database() as url:
+def either_template(request: pytest.FixtureRequest) -> SqliteTemplate | PostgresTemplate:
+    """A test with this fixture runs on both databases, on as many of each as it copies."""
+    kind = "sqlite_template" if request.param == "sqlite" else "postgres_template"
+    template: SqliteTemplate | PostgresTemplate = request.getfixturevalue(kind)
+    return template
+
+
+@pytest.fixture
+def either_database(either_template: SqliteTemplate | PostgresTemplate) -> Iterator[str]:
+    """A fresh database, on both."""
+    with either_template.database() as url:
         yield url
 
 

@@ -81,11 +81,8 @@ def assert_no_more_than_meant(message: EmailMessage, case: Letter) -> None:
     assert types[-1] == ("application/ics" if case.kind in ASSIGNED else "text/html")
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.sampled_from(ABOUT_REQUESTS), texts, texts, texts, texts, texts)
-def test_no_name_or_text_makes_a_header(
-    kind: MailKind, clinic: str, company: str, language: str, responder: str, notes: str
-) -> None:
+def no_more_headers(kind: MailKind, clinic: str, company: str, language: str, responder: str, notes: str) -> None:
+    """Whatever stands in each field that a header is made of."""
     case = letter(kind)
     case = replace(
         case,
@@ -100,6 +97,27 @@ def test_no_name_or_text_makes_a_header(
     )
 
     assert_no_more_than_meant(arrived(case), case)
+
+
+sources = given(st.sampled_from(ABOUT_REQUESTS), texts, texts, texts, texts, texts)
+
+
+@settings(max_examples=300)
+@sources
+def test_no_name_or_text_makes_a_header(
+    kind: MailKind, clinic: str, company: str, language: str, responder: str, notes: str
+) -> None:
+    no_more_headers(kind, clinic, company, language, responder, notes)
+
+
+@pytest.mark.soak
+@settings(max_examples=2_000, derandomize=False, database=None)
+@sources
+def test_no_name_or_text_of_two_thousand_makes_a_header(
+    kind: MailKind, clinic: str, company: str, language: str, responder: str, notes: str
+) -> None:
+    """Others on every run."""
+    no_more_headers(kind, clinic, company, language, responder, notes)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -138,6 +156,11 @@ def test_the_clinics_name_arrives_without_the_marks_that_part_addresses(name: st
 @example("reference", "A-1\r\nBcc: x@evil.example")
 @example("reference", "A-1\u2028Bcc: x@evil.example")
 def test_what_can_be_no_header_is_refused_with_a_clear_error(field: str, value: str) -> None:
+    refused_or_no_more_headers(field, value)
+
+
+def refused_or_no_more_headers(field: str, value: str) -> None:
+    """What a header of its own is made of."""
     case = replace(letter(MailKind.INVITE), **{field: value})  # type: ignore[arg-type]
 
     try:
@@ -159,8 +182,23 @@ def test_what_can_be_no_header_is_refused_with_a_clear_error(field: str, value: 
 @example("büro@b.example")
 @example("")
 def test_a_contact_address_that_is_none_is_left_out_and_keeps_no_mail_from_leaving(value: str) -> None:
+    left_out_or_no_more_headers(value)
+
+
+def left_out_or_no_more_headers(value: str) -> None:
+    """The address that answers to a mail go to."""
     message = arrived(letter(MailKind.INVITE, contact_email=value))
 
     assert headers_of(message) == [name for name in HEADERS if name != "Reply-To" or message["Reply-To"]]
     if message["Reply-To"]:
         assert [found.addr_spec for found in message["Reply-To"].addresses] == [value]
+
+
+@pytest.mark.soak
+@settings(max_examples=2_000, derandomize=False, database=None)
+@given(st.sampled_from(["recipient", "reference", "contact_email"]), texts)
+def test_no_address_or_number_of_two_thousand_makes_a_header(field: str, value: str) -> None:
+    if field == "contact_email":
+        left_out_or_no_more_headers(value)
+    else:
+        refused_or_no_more_headers(field, value)
