@@ -73,7 +73,13 @@ soak: $(DEV) $(NODE_DEV) chromium ## Run the long tests, which `make test` leave
 	@failed=; \
 	$(SOAK) -n 2 -m "soak and not alone" || failed=1; \
 	$(SOAK) -m "soak and alone" || failed=1; \
+	$(BIN)/python -m tests.mutants || failed=1; \
 	test -z "$$failed"
+
+.PHONY: mutants
+mutants: $(DEV) $(NODE_DEV) ## Take away each guard in turn, in a copy: a test must turn red
+	$(heading) "Guards"
+	@$(BIN)/python -m tests.mutants
 
 .PHONY: bench
 bench: $(DEV) $(VENDOR) ## Measure the search with 100,000 visits on both databases (some minutes)
