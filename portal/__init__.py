@@ -20,7 +20,7 @@ from portal import (
 )
 from portal.admin import companies, displays, groups, languages, patients, trail, users
 from portal.admin import settings as clinic_settings
-from portal.browsers import cookie_name
+from portal.browsers import SessionCookie, cookie_name
 from portal.drafts import author_token
 from shared.probes import add_probes
 from shared.settings import Settings
@@ -31,6 +31,7 @@ from shared.wrong_links import limiter
 def create_portal(settings: Settings) -> Flask:
     """The portal with its settings. /dev exists only where the settings say so."""
     app = create_base("portal", settings)
+    app.session_interface = SessionCookie()
     app.config["SESSION_COOKIE_NAME"] = cookie_name(settings, "session")
     app.config["WTF_CSRF_SECRET_KEY"] = list(reversed(settings.secret_keys))  # the last signs, all verify
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a form may stay open as long as its login

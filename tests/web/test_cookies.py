@@ -1,8 +1,10 @@
 """The portal's two cookies: from this host alone, over HTTPS alone, out of reach of scripts."""
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
 from tests.databases import SqliteTemplate
@@ -66,6 +68,19 @@ def test_the_login_s_cookie_ends_with_the_browser_and_the_other_one_stays(secure
 
     assert not {"expires", "max-age"} & cookies["__Host-session"].keys()
     assert cookies["__Host-known"]["max-age"] == str(180 * 24 * 3600)
+
+
+@pytest.mark.parametrize(("digest", "holds"), [(hashlib.sha256, True), (hashlib.sha1, False)])
+def test_the_session_s_cookie_is_signed_by_hmac_with_sha_256(secure: World, digest: object, holds: bool) -> None:
+    [header] = [one for one in log_in(secure, HTTPS).headers.getlist("Set-Cookie") if one.startswith("__Host-session=")]
+    signer = {"key_derivation": "hmac", "digest_method": digest}
+    reader = URLSafeTimedSerializer(secure.settings.secret_keys[0], salt="cookie-session", signer_kwargs=signer)
+    try:
+        reader.loads(header.partition("=")[2].partition(";")[0])
+    except BadSignature:
+        assert not holds
+    else:
+        assert holds
 
 
 def test_a_cookie_that_a_neighbouring_host_could_set_is_no_login(secure: World) -> None:
