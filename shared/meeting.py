@@ -14,8 +14,8 @@ PIN_DIGITS = 9
 
 
 def new_room() -> str:
-    """A room's name: 120 random bits, lower case, so that no meeting server folds two into one."""
-    return "visit-" + "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(24))
+    """A room's name: 130 random bits, lower case, so that no meeting server folds two into one."""
+    return "visit-" + "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(26))
 
 
 def new_pin() -> str:
