@@ -6,11 +6,12 @@ from contextlib import contextmanager
 
 from flask import Blueprint, redirect, request, url_for
 from flask import Response as FlaskResponse
-from flask_login import current_user
+from flask_login import current_user, login_user
 from werkzeug.wrappers import Response
 
 from portal.access import viewer
 from portal.account import NOT_THE_OLD_ONE, TOO_OFTEN, account_page
+from portal.auth import LoggedIn
 from portal.browsers import remember, visitor
 from portal.password_forms import ChangePasswordForm, ForgotForm, NewPasswordForm
 from portal.slowed import in_a_while, slow_down
@@ -108,12 +109,13 @@ def account() -> Response:
 
 @bp.post("/account")
 def change() -> Response:
-    """Change one's own password. All other logins end."""
+    """Change one's own password. All other logins end, and this one goes on under another token."""
     form = ChangePasswordForm()
     result = _change(form) if form.validate() else None
     if isinstance(result, Slowed):
         return slow_down(account_page(form=form, problem=in_a_while(result, TOO_OFTEN)), result)
     if result is not None and result.known is not None:
+        login_user(LoggedIn(result.token, viewer()))
         return remember(redirect(url_for(".account", news="changed"), 303), result.known)
     return account_page(form=form, status=422)
 

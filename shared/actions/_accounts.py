@@ -14,7 +14,7 @@ from shared.errors import NotFoundError
 from shared.models import PasswordLink, User, UserSession
 from shared.rules import PASSWORD_MAILS_PER_HOUR, Scope, password_link_expiry
 from shared.states import MailKind
-from shared.tokens import hash_token, new_public_id
+from shared.tokens import hash_token, new_public_id, new_session_token
 
 
 def lock_user(session: Session, user_id: int, *, clinic_id: int | None = None) -> User:
@@ -51,6 +51,18 @@ def end_sessions(
     result = session.execute(found.values(ended_at=now))
     assert isinstance(result, CursorResult)
     return result.rowcount > 0
+
+
+def renew_token(session: Session, token: str) -> str:
+    """Let a login go on under another token, which is returned; how long it lasts is as before. Whoever holds the old
+    one holds nothing. A login that has ended meanwhile stays so."""
+    renewed = new_session_token()
+    session.execute(
+        update(UserSession)
+        .where(UserSession.token_hash == hash_token(token), UserSession.ended_at.is_(None))
+        .values(token_hash=hash_token(renewed))
+    )
+    return renewed
 
 
 def void_links(session: Session, user: User, *, now: datetime) -> None:

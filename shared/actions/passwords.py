@@ -14,6 +14,7 @@ from shared.actions._accounts import (
     lock_user,
     may_send_link,
     note_wrong_password,
+    renew_token,
     send_link,
     void_links,
 )
@@ -40,11 +41,13 @@ class PasswordOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PasswordResult:
-    """What became of a new password; ``fault`` says why it was refused. Where it was set, the browser is ``known``."""
+    """What became of a new password; ``fault`` says why it was refused. Where it was set, the browser is ``known``;
+    where it was changed, ``token`` is what the login goes on under."""
 
     outcome: PasswordOutcome
     fault: str = ""
     known: KnownBrowser | None = None
+    token: str = ""
 
 
 def ask_password_reset(email: str, *, now: datetime) -> None:
@@ -95,8 +98,8 @@ def set_password_by_link(
 def change_password(
     scope: Scope, *, old: str, new: str, keep: str, admission: Admission, leaked: Path | None = None, now: datetime
 ) -> PasswordResult:
-    """Change one's own password. Every login of theirs ends but the one with the token ``keep``.
-    The same one again is refused. ``admission`` is the try at the old one, as it was counted."""
+    """Change one's own password. Every login of theirs ends but the one with the token ``keep``, which goes on under
+    another. The same password again is refused. ``admission`` is the try at the old one, as it was counted."""
     with reading() as session:
         user = session.get_one(User, scope.user_id)
         fault = password_fault(new, about=_about(session, user), leaked=leaked)
@@ -115,8 +118,9 @@ def change_password(
         if not user.active or user.password_hash != seen:  # changed or reset meanwhile
             return PasswordResult(PasswordOutcome.NOT_THE_OLD_ONE)
         give_back(session, admission.taken, now=now)
-        _set(session, user, hashed, keep=keep, now=now)
-        return PasswordResult(PasswordOutcome.SET, known=known_as(user))
+        token = renew_token(session, keep)
+        _set(session, user, hashed, keep=token, now=now)
+        return PasswordResult(PasswordOutcome.SET, known=known_as(user), token=token)
 
 
 def end_other_logins(

@@ -241,9 +241,11 @@ def test_changing_a_password_ends_all_other_logins_and_open_links(world_on_eithe
     bystander = enter(world, PASSWORD, email="staff@demo.example")
     ask(world)
 
-    assert change(world, PASSWORD, NEW, keep=here).outcome is PasswordOutcome.SET
+    changed = change(world, PASSWORD, NEW, keep=here)
 
-    assert is_in(world, here)
+    assert changed.outcome is PasswordOutcome.SET
+    assert is_in(world, changed.token)
+    assert not is_in(world, here)
     assert not is_in(world, there)
     assert is_in(world, bystander)
     assert set_by(world, newest(world)) is PasswordOutcome.LINK_DEAD

@@ -255,6 +255,7 @@ def test_everybody_changes_the_own_password_and_stays_logged_in_here_only(world:
 
         assert answer.status_code == 303, words(answer)
         assert "Your password is changed." in words(here.get(answer.location))
+        assert here.get("/board").status_code == 200
         assert there.get("/board").location.startswith("/login")
         assert enter(world, NEW, f"{role}@demo.example").status_code == 303
 

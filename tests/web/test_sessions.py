@@ -134,6 +134,26 @@ def test_all_of_a_persons_logins_end_with_it(world: World, end: Callable[[World,
     assert [is_in(client) for client in logins] == [False] * 3
 
 
+def test_the_login_that_changes_a_password_goes_on_under_another_token(world_on_either: World) -> None:
+    """Whoever has copied its cookie is out; tabs that are open go on, and how long it lasts is as before."""
+    world = world_on_either
+    client, thief = world.login(), world.portal.test_client()
+    held = client.get_cookie("session")
+    assert held is not None
+    thief.set_cookie("session", held.value)
+    assert is_in(thief)
+    open_tab = csrf_of(client.get("/board"))
+    [began] = [row.created_at for row in sessions(world)]
+    world.pass_time(minutes=5)
+    data = values_of(client.get("/account"), field="old") | {"old": PASSWORD, "password": NEW, "again": NEW}
+
+    assert client.post("/account", data=data).status_code == 303
+
+    assert (is_in(client), is_in(thief)) == (True, False)
+    assert [(row.created_at, row.ended_at) for row in sessions(world)] == [(began, None)]
+    assert client.post("/logout", data={"csrf_token": open_tab}).location == "/login"
+
+
 def test_an_ended_login_is_not_brought_back_by_activity(world_on_either: World) -> None:
     world = world_on_either
     client = world.login()
