@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from portal.admission import admit_display
 from portal.drafts import lost_login_page
 from shared.actions import touch_session
+from shared.edge import note_refusal
 from shared.queries import Viewer
 from shared.states import Role
 from shared.web import form_notice, holds_form, is_fragment, request_now
@@ -189,6 +190,7 @@ def guard(app: Flask) -> None:
             return _to_login(endpoint)
         person = viewer()
         if person.scope.role not in ACCESS.get(endpoint, frozenset()):
+            note_refusal("role")
             abort(403)
         by_itself = endpoint in NO_ACTIVITY or (endpoint in RELOADED and is_fragment())
         if not by_itself and request_now() - person.last_seen_at > TOUCH_EVERY:

@@ -6,6 +6,7 @@ from flask import g, request
 from werkzeug.wrappers import Response
 
 from shared.actions import touch_display
+from shared.edge import note_refusal
 from shared.queries import DisplayViewer, display_of
 from shared.web import page, request_now
 
@@ -25,6 +26,7 @@ def admit_display() -> Response | None:
     code = request.cookies.get(COOKIE, "")
     found = display_of(code) if code else None
     if found is None:
+        note_refusal("display")
         answer = page("display/off.html", status=410, had_code=bool(code))
         answer.headers["HX-Refresh"] = "true"
         return answer

@@ -16,6 +16,7 @@ from portal.login_form import LoginForm
 from portal.restored import restored_page
 from portal.slowed import in_a_while, slow_down
 from shared.actions import HalfLogin, Login, Slowed, admit_login, given_back_if_busy, log_in, log_out
+from shared.edge import note_refusal
 from shared.errors import DomainError
 from shared.queries import Viewer, viewer_of
 from shared.web import error_page, form_notice, holds_form, page, request_now, services
@@ -55,6 +56,7 @@ def prepare(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> Response:
         """A form that was opened under an earlier login comes back filled in, to be sent again."""
+        note_refusal("form_token")
         if holds_form():
             return form_notice(400, "You have logged in again since this page was opened", STILL_HERE)
         if request.endpoint in DRAFTS and posted_author() == current_user.viewer.scope.user_id:
@@ -85,9 +87,7 @@ def submit_login() -> Response:
         problem = in_a_while(opened, TOO_OFTEN)
         return slow_down(page("login.html", form=form, next=back, draft=draft, problem=problem), opened)
     if opened is None:
-        return page(
-            "login.html", status=422, form=form, next=back, draft=draft, problem="" if form.errors else NO_MATCH
-        )
+        return _refused_page(form, back, draft)
     if isinstance(opened, HalfLogin):
         return go_half_way(opened, back, draft)
     return arrive(opened, back, draft)
@@ -129,6 +129,13 @@ def _try(form: LoginForm) -> Login | HalfLogin | Slowed | None:
     password, before = form.password.data or "", session.get("_user_id")
     with given_back_if_busy(admission, now=now):
         return log_in(email=email, password=password, admission=admission, replaces=before, now=now)
+
+
+def _refused_page(form: LoginForm, back: str, draft: str) -> Response:
+    if not form.errors:
+        note_refusal("password")
+    problem = "" if form.errors else NO_MATCH
+    return page("login.html", status=422, form=form, next=back, draft=draft, problem=problem)
 
 
 def _sent_form_again() -> Response:

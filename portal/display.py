@@ -16,6 +16,7 @@ from portal.admission import COOKIE, display
 from portal.fields import at_most, clean_text, plain_text
 from portal.live import poll_answer, watch
 from shared import queries
+from shared.edge import note_refusal
 from shared.tokens import read_typed_code
 from shared.web import is_fragment, page, request_now, services
 
@@ -49,6 +50,7 @@ def open_board() -> Response:
         code = read_typed_code(form.code.data or "")
         if queries.display_of(code) is not None:
             return _with_cookie(redirect(url_for(".board"), 303), code)
+        note_refusal("display")
         form.code.errors = [UNKNOWN]
     return page("display/enter.html", status=422, form=form)
 

@@ -26,6 +26,7 @@ from shared.actions import (
     given_back_if_busy,
     set_password_by_link,
 )
+from shared.edge import note_refusal
 from shared.queries import PasswordPage, password_page
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import page, request_now, services
@@ -155,6 +156,7 @@ def _gone_page() -> FlaskResponse:
 @limited("wrong links", _gone_page)
 def _gone() -> Response:
     """A link that was never ours looks like one that was used."""
+    note_refusal("link")
     return _gone_page()
 
 

@@ -8,6 +8,7 @@ from portal.factor_forms import CodeForm, NewCodeForm
 from portal.factor_pages import code_page, set_up_page
 from portal.half_way import Step, read_step
 from shared.actions import CodeOutcome, CodeResult, log_in_with_code, log_in_with_recovery_code, set_up_at_login
+from shared.edge import note_refusal
 from shared.states import ProofKind
 from shared.web import request_now, services
 
@@ -44,6 +45,7 @@ def check() -> Response:
     result = _try_code(step, form)
     if result.login is not None:
         return arrive(result.login, back, draft)
+    note_refusal("code")
     if result.outcome is CodeOutcome.OVER:
         return _over(back, draft)
     return code_page(form, back, draft, status=422, problem=PROBLEMS.get(result.outcome, ""))

@@ -5,6 +5,7 @@ from math import ceil
 from flask import Response
 
 from shared.actions import Slowed
+from shared.edge import note_refusal
 from shared.times import duration_text
 from shared.web import request_now
 
@@ -16,6 +17,7 @@ def in_a_while(slowed: Slowed, sentence: str) -> str:
 
 def slow_down(response: Response, slowed: Slowed) -> Response:
     """The page as the answer of one who has to wait (429)."""
+    note_refusal("throttle")
     response.status_code = 429
     response.headers["Retry-After"] = str(_seconds(slowed))
     return response

@@ -65,6 +65,7 @@ def prepare(app: Flask, settings: Settings, own_url: str) -> None:
     @app.before_request
     def check_host() -> None:
         if request.endpoint not in PROBES and not host_is_trusted(request.host.lower(), hosts):
+            note_refusal("host")
             abort(400)
 
     @app.after_request
@@ -72,6 +73,12 @@ def prepare(app: Flask, settings: Settings, own_url: str) -> None:
         _harden(response, secure=secure)
         _tell(response)
         return response
+
+
+def note_refusal(control: str) -> None:
+    """Let this request's log line say which control refused it, where the answer's status can't tell. From where it
+    came stands in the web server's own log, under the same request id."""
+    g.refused = control
 
 
 @cache
@@ -110,8 +117,12 @@ def _tell(response: Response) -> None:
     method = request.method if request.method in METHODS else "other"
     metrics.HTTP_REQUESTS.labels(app, endpoint, method, response.status_code).inc()
     metrics.HTTP_SECONDS.labels(app, endpoint, method).observe(seconds)
-    ids = {name: value for name, value in (request.view_args or {}).items() if isinstance(value, int)}
+    ids: dict[str, int | str] = {
+        name: value for name, value in (request.view_args or {}).items() if isinstance(value, int)
+    }
     if "user_id" in ids:
         ids["about_user_id"] = ids.pop("user_id")  # user_id is who asks
+    if "refused" in g:
+        ids["refused"] = g.refused
     told = {"method": method, "status": response.status_code, "duration_ms": round(seconds * 1000, 1)}
     log.info("HTTP request", extra=told | ids)

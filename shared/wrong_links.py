@@ -9,6 +9,7 @@ from collections.abc import Callable
 from flask import Response, request
 from flask_limiter import Limiter, RequestLimit, RouteLimit
 
+from shared.edge import note_refusal
 from shared.rules import network_of
 from shared.web import services
 
@@ -29,6 +30,7 @@ def limited(scope: str, too_many: Callable[[], Response]) -> RouteLimit:
     """Decorates what answers a wrong link: from a network that sends a flood of them, ``too_many`` answers (429)."""
 
     def breached(_limit: RequestLimit) -> Response:
+        note_refusal("throttle")
         response = too_many()
         response.status_code = 429
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -6,6 +6,7 @@ from typing import Any
 from wtforms import Form, HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from shared.edge import note_refusal
 from shared.rules import nonce_is_fresh
 from shared.states import Answer
 from shared.texts import UNREADABLE, is_readable, tidy
@@ -49,6 +50,7 @@ class AnswerForm(Form):
             return "Press Accept or Decline."
         made_at = tokens.read_nonce(link, self.nonce.data or "")
         if made_at is None or not nonce_is_fresh(made_at, now=now):
+            note_refusal("nonce")
             return "This page was sent too quickly or has been open for too long. Check it and press the button again."
         return ""
 

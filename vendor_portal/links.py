@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from shared.edge import note_refusal
 from shared.tokens import LinkKind, VerifiedLink
 from shared.web import page, services
 from shared.wrong_links import limited
@@ -20,4 +21,5 @@ def gone_page(*, contact: object = None) -> Response:
 @limited("wrong links", gone_page)
 def wrong_link_page() -> Response:
     """The one answer to every token that is no link: a wrong signature, another kind's, an id that nobody has."""
+    note_refusal("link")
     return gone_page()

@@ -6,6 +6,7 @@ from typing import NoReturn
 from flask import Blueprint, Response, abort, jsonify, redirect, request, send_from_directory, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from shared.edge import note_refusal
 from shared.meeting import Attendee
 from shared.queries import ClosedLobby, Lobby, conference_of_pin, lobby
 from shared.tokens import LinkKind
@@ -80,6 +81,7 @@ def _too_many() -> Response:
 
 @limited("wrong secrets", _too_many)
 def _refuse() -> NoReturn:
+    note_refusal("secret")
     abort(403)
 
 

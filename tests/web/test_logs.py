@@ -7,7 +7,7 @@ import logging
 import re
 import smtplib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from shared.jobs import Job, JobRunner
 from shared.logs import formatter
 from shared.models import User
 from shared.states import Role
+from tests.actions.half_way import give_factor
 from tests.web.booking import confirm, filled, preview
 from tests.web.checks import PATIENT, csrf_of
 from tests.world import PASSWORD, START, World
@@ -252,3 +253,111 @@ def test_a_form_that_expired_does_not_hide_who_sent_it(world: World, written: Wr
     assert client.post("/visits/new", data={"patient_name": PATIENT[0]}).status_code == 400
     assert written.lines("HTTP request")[-1]["user_id"] == world.clinic.users["scheduler"]
     assert PATIENT[0] not in written.text
+
+
+def of_role(world: World) -> None:
+    world.login(Role.STAFF).get("/admin/users")
+
+
+def of_form_token(world: World) -> None:
+    world.login().post("/logout", data={"csrf_token": "forged"})
+
+
+def of_password(world: World) -> None:
+    client = world.portal.test_client()
+    data = {"csrf_token": csrf_of(client.get("/login")), "email": "nobody@demo.example", "password": PASSWORD}
+    client.post("/login", data=data)
+
+
+def of_throttle(world: World) -> None:
+    for _ in range(6):
+        of_password(world)
+
+
+def of_code(world: World) -> None:
+    give_factor(world)
+    client = world.portal.test_client()
+    data = {"csrf_token": csrf_of(client.get("/login")), "email": "scheduler@demo.example", "password": PASSWORD}
+    assert client.post("/login", data=data).status_code == 303
+    shown = client.get("/login/code")
+    client.post("/login/code", data={"csrf_token": csrf_of(shown), "code": "000000"})
+
+
+def of_link(world: World) -> None:
+    world.vendor.get("/r/wrong.token")
+
+
+def of_link_of_a_password(world: World) -> None:
+    world.portal.test_client().get("/password/set/wrong.token")
+
+
+def of_nonce(world: World) -> None:
+    world.book(ask=["Clearsign"])
+    world.tick()
+    link = world.open_mail(to="Clearsign").link("accept")
+    world.vendor.post(link, data={"responder": RESPONDER, "answer": "accept", "nonce": "forged"})
+
+
+def of_display(world: World) -> None:
+    world.portal.test_client().get("/display/board")
+
+
+def of_code_of_a_display(world: World) -> None:
+    client = world.portal.test_client()
+    client.post("/display", data={"csrf_token": csrf_of(client.get("/display")), "code": "ABCD-EFGH"})
+
+
+def of_host(world: World) -> None:
+    world.portal.test_client().get("/login", headers={"Host": "evil.example"})
+
+
+@pytest.mark.parametrize(
+    ("cause", "refused", "status", "endpoint"),
+    [
+        (of_role, "role", 403, "users.index"),
+        (of_form_token, "form_token", 400, "auth.log_out_now"),
+        (of_password, "password", 422, "auth.submit_login"),
+        (of_throttle, "throttle", 429, "auth.submit_login"),
+        (of_code, "code", 422, "second_step.check"),
+        (of_link, "link", 410, "respond.show"),
+        (of_link_of_a_password, "link", 410, "passwords.choose"),
+        (of_nonce, "nonce", 422, "respond.answer"),
+        (of_display, "display", 410, "display.board"),
+        (of_code_of_a_display, "display", 422, "display.open_board"),
+        (of_host, "host", 400, "auth.login"),
+    ],
+)
+def test_whoever_is_refused_leaves_a_line_that_says_by_which_control(
+    world: World, written: Written, cause: Callable[[World], None], refused: str, status: int, endpoint: str
+) -> None:
+    cause(world)
+
+    line = written.lines("HTTP request")[-1]
+    assert (line["refused"], line["status"], line["endpoint"]) == (refused, status, endpoint)
+    assert line["http_request_id"]
+    assert ("user_id" in line) is (refused in {"role", "form_token"})
+    assert [
+        needle for needle in (*NEEDLES, "wrong.token", "ABCD", "forged", "nobody", "evil") if needle in written.text
+    ] == []
+
+
+def test_who_asks_for_another_clinics_visit_leaves_a_line_that_says_for_which(world: World, written: Written) -> None:
+    visit = world.book()
+    world.add_clinic("Harbor Family Health", domain="harbor")
+    world.login(Role.ADMIN, domain="harbor").get(f"/visits/{visit}")
+
+    line = written.lines("HTTP request")[-1]
+    assert (line["status"], line["visit_id"]) == (404, visit)
+    assert line["clinic_id"] != world.clinic.id
+
+
+def test_a_day_without_a_refusal_says_nothing_of_one_and_each_login_is_told(world: World, written: Written) -> None:
+    client = world.login()
+    for path in ("/", "/board", "/visits/new", "/account"):
+        assert client.get(path).status_code == 200
+    assert client.post("/logout", data={"csrf_token": csrf_of(client.get("/"))}).status_code == 303
+
+    assert [line for line in written.lines("HTTP request") if "refused" in line] == []
+    told = [(line["what"], line["user_id"]) for line in written.lines("Trail") if "log" in line["what"]]
+    user = world.clinic.users["scheduler"]
+    assert told == [("logged_in", user), ("logged_out", user)]

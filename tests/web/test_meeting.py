@@ -239,13 +239,17 @@ def test_the_mapper_tells_the_meeting_server_which_room_a_pin_opens(met: World) 
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "é", "x" * 5000])
-def test_the_mapper_tells_nobody_else(met: World, secret: str | None) -> None:
+def test_the_mapper_tells_nobody_else_and_the_log_that_somebody_asked(
+    met: World, secret: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
     met.book()
+    caplog.set_level("INFO", logger="shared.edge")
 
     answer = ask_mapper(met, pin_of(met), secret)
 
     assert answer.status_code == 403
     assert room_of(met) not in answer.text
+    assert [vars(record)["refused"] for record in caplog.records if "refused" in vars(record)] == ["secret"]
 
 
 def test_without_a_secret_there_is_no_mapper(world: World) -> None:
