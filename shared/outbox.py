@@ -7,10 +7,14 @@ from datetime import datetime
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from shared.models import Clinic, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
-from shared.states import MailEvent, MailKind, MailState, next_mail_state
+from shared.models import Clinic, Invite, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
+from shared.rules import is_pointless, lost_all_to_come
+from shared.states import MailEvent, MailKind, MailState, VisitStatus, next_mail_state
 
-FOR_CURRENT = (MailKind.INVITE, MailKind.CONFIRMATION, MailKind.UPDATED)
+ASSIGNING = (MailKind.CONFIRMATION, MailKind.UPDATED)
+"""What tells a company that visits are its own, with the ways into the meeting."""
+
+FOR_CURRENT = (MailKind.INVITE, *ASSIGNING)
 """What only an address that its company still has may get: a way to answer, or into the meeting."""
 
 TO_USERS = (MailKind.USER_INVITE, MailKind.PASSWORD_RESET)
@@ -168,11 +172,54 @@ def queue_once_to_company(
     queue_to_company(session, kind, request, [address], now=now)
 
 
-def confirmation_lives(session: Session, invite_id: int | None) -> bool:
-    """Whether a confirmation has left for the winner, or still may."""
+def lives(session: Session, kind: MailKind, invite_id: int | None) -> bool:
+    """Whether a mail of this kind has left for the invite's company, or still may."""
     session.flush()
     alive = (MailState.QUEUED, MailState.SENT)
-    found = exists().where(Mail.invite_id == invite_id, Mail.kind == MailKind.CONFIRMATION, Mail.state.in_(alive))
+    found = exists().where(Mail.invite_id == invite_id, Mail.kind == kind, Mail.state.in_(alive))
+    return bool(session.scalar(select(found)))
+
+
+def has_no_point(session: Session, mail: Mail, *, now: datetime) -> bool:
+    """Whether a mail about a request would tell its reader what is no longer so, or tell it to a stranger."""
+    request = session.get_one(Request, mail.request_id)
+    invite = session.get(Invite, mail.invite_id) if mail.invite_id else None
+    answer, is_current = invite.answer if invite else None, _is_current(session, request.id)
+    if is_pointless(
+        mail.kind, state=request.state, deadline=request.deadline, answer=answer, is_current=is_current, now=now
+    ):
+        return True
+    if mail.kind in FOR_CURRENT and is_to_removed_address(session, mail):
+        return True
+    if mail.kind in ASSIGNING:
+        return has_nothing_to_come(session, request.id)
+    if mail.kind is MailKind.CLINIC_CONFIRMATION_BOUNCED:
+        return lives(session, MailKind.CONFIRMATION, mail.invite_id)
+    if mail.kind is MailKind.CLINIC_CANCELLATION_BOUNCED:
+        return not is_ahead(session, request.id, now=now) or lives(session, MailKind.CANCELLATION, mail.invite_id)
+    return False
+
+
+def is_to_removed_address(session: Session, mail: Mail) -> bool:
+    """Whether the company has removed the mail's address since it was queued."""
+    return mail.invite_address_id is not None and session.get_one(InviteAddress, mail.invite_address_id).is_removed
+
+
+def has_nothing_to_come(session: Session, request_id: int) -> bool:
+    """Whether an accepted request has lost all that was still to come."""
+    offer = select(RequestVisit.left_at, RequestVisit.ends_at).where(RequestVisit.request_id == request_id)
+    return lost_all_to_come((left_at, ends_at) for left_at, ends_at in session.execute(offer))
+
+
+def is_ahead(session: Session, request_id: int, *, now: datetime) -> bool:
+    """Whether something that the request's companies were told of is still to come."""
+    found = exists().where(RequestVisit.request_id == request_id, RequestVisit.ends_at > now)
+    return bool(session.scalar(select(found)))
+
+
+def _is_current(session: Session, request_id: int) -> bool:
+    """Whether a visit that is still to be points to the request; a cancelled one keeps its last request."""
+    found = exists().where(Visit.request_id == request_id, Visit.status == VisitStatus.SCHEDULED)
     return bool(session.scalar(select(found)))
 
 
@@ -221,20 +268,20 @@ def _queue(
     invite_address_id: int | None = None,
     password_link_id: int | None = None,
     now: datetime,
-) -> None:
-    session.add(
-        Mail(
-            clinic_id=clinic_id,
-            kind=kind,
-            request_id=request_id,
-            password_link_id=password_link_id,
-            invite_id=invite_id,
-            invite_address_id=invite_address_id,
-            recipient=recipient,
-            dedupe_key=key,
-            message_id=secrets.token_hex(16),
-            state=MailState.QUEUED,
-            next_try_at=now,
-            created_at=now,
-        )
+) -> Mail:
+    mail = Mail(
+        clinic_id=clinic_id,
+        kind=kind,
+        request_id=request_id,
+        password_link_id=password_link_id,
+        invite_id=invite_id,
+        invite_address_id=invite_address_id,
+        recipient=recipient,
+        dedupe_key=key,
+        message_id=secrets.token_hex(16),
+        state=MailState.QUEUED,
+        next_try_at=now,
+        created_at=now,
     )
+    session.add(mail)
+    return mail

@@ -262,7 +262,7 @@ def is_pointless(
         return state is not RequestState.ACCEPTED
     if kind in {MailKind.CONFIRMATION, MailKind.UPDATED}:
         return state is not RequestState.ACCEPTED or answer is not Answer.ACCEPTED
-    if kind in {MailKind.CANCELLATION, MailKind.WITHDRAWN}:
+    if kind in {MailKind.CANCELLATION, MailKind.WITHDRAWN, MailKind.CLINIC_CANCELLATION_BOUNCED}:
         return False  # whoever was told must learn that it is over, however late
     return not is_current or state is not _CLINIC_STATE[kind]
 
@@ -279,11 +279,26 @@ RETRY_STEPS = (
 RETRY_FOR = timedelta(hours=72)
 
 
-def retry_at(*, attempts: int, created_at: datetime, jitter: float, now: datetime) -> datetime | None:
-    """When a mail that was put off is tried again: full jitter (0 to 1) over a growing step; None after 72 hours."""
+def trying_since(before: datetime | None, *, due_at: datetime, now: datetime) -> datetime:
+    """Since when a mail that is tried now has been tried, as far as its 72 hours go.
+
+    While it was due and nobody tried (no mail server, no worker) they stand still: an outage uses up none of them.
+    """
+    return now if before is None else before + max(timedelta(), now - due_at)
+
+
+def retry_at(
+    *, attempts: int, trying_since: datetime, deadline: datetime | None = None, jitter: float, now: datetime
+) -> datetime | None:
+    """When a mail that was put off is tried again: full jitter (0 to 1) over a growing step; None after 72 hours.
+
+    With a ``deadline`` the step ends there, so that there is one more try before it, except in its last seconds.
+    """
     step = RETRY_STEPS[min(attempts, len(RETRY_STEPS)) - 1]
+    if deadline is not None:
+        step = min(step, max(deadline - now, RETRY_STEPS[0]))
     next_try = now + step * jitter
-    return next_try if next_try < created_at + RETRY_FOR else None
+    return next_try if next_try < trying_since + RETRY_FOR else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class MailKind(StrEnum):
     CLINIC_EXPIRED = "clinic_expired"
     CLINIC_UNDELIVERABLE = "clinic_undeliverable"
     CLINIC_CONFIRMATION_BOUNCED = "clinic_confirmation_bounced"
+    CLINIC_CANCELLATION_BOUNCED = "clinic_cancellation_bounced"
     USER_INVITE = "user_invite"
     PASSWORD_RESET = "password_reset"  # noqa: S105 # nosec B105 # a kind of mail
 

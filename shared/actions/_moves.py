@@ -15,7 +15,6 @@ from shared.rules import (
     can_answer,
     closing_event,
     deadline_event,
-    lost_all_to_come,
 )
 from shared.states import (
     Answer,
@@ -146,7 +145,7 @@ def after_drop(session: Session, request: Request, mail: Mail, *, now: datetime)
 
 def after_loss(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
     """A mail will not reach its reader: refused, given up, dropped. The last invite of a request closes it; the last
-    confirmation of a winner is told to the clinic, each time that happens."""
+    confirmation of a winner and its last cancellation are told to the clinic, each time that happens."""
     if mail.kind is MailKind.INVITE:
         if not close_if_due(session, request, now=now):
             close_if_nobody_left(session, request, now=now)
@@ -155,16 +154,19 @@ def after_loss(session: Session, request: Request, mail: Mail, *, now: datetime)
         mail.kind is MailKind.CONFIRMATION
         and request.state is RequestState.ACCEPTED
         and not is_over(session, request)
-        and not outbox.confirmation_lives(session, mail.invite_id)
+        and not outbox.lives(session, MailKind.CONFIRMATION, mail.invite_id)
     ):
-        outbox.queue_to_clinic(
-            session,
-            MailKind.CLINIC_CONFIRMATION_BOUNCED,
-            request,
-            invite_id=mail.invite_id,
-            event=str(mail.id),
-            now=now,
-        )
+        _tell_clinic_of_loss(session, MailKind.CLINIC_CONFIRMATION_BOUNCED, request, mail, now)
+    elif (
+        mail.kind is MailKind.CANCELLATION
+        and outbox.is_ahead(session, request.id, now=now)
+        and not outbox.lives(session, MailKind.CANCELLATION, mail.invite_id)
+    ):
+        _tell_clinic_of_loss(session, MailKind.CLINIC_CANCELLATION_BOUNCED, request, mail, now)
+
+
+def _tell_clinic_of_loss(session: Session, kind: MailKind, request: Request, lost: Mail, now: datetime) -> None:
+    outbox.queue_to_clinic(session, kind, request, invite_id=lost.invite_id, event=str(lost.id), now=now)
 
 
 def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) -> None:
@@ -183,10 +185,7 @@ def follow_up(session: Session, request: Request, mail: Mail, *, now: datetime) 
 def is_over(session: Session, request: Request) -> bool:
     """Whether a winner holds nothing of the request any more: withdrawn, or all that was to come has left it."""
     session.flush()
-    offer = session.execute(
-        select(RequestVisit.left_at, RequestVisit.ends_at).where(RequestVisit.request_id == request.id)
-    )
-    return request.state in WITHDRAWN_STATES or lost_all_to_come((left_at, ends_at) for left_at, ends_at in offer)
+    return request.state in WITHDRAWN_STATES or outbox.has_nothing_to_come(session, request.id)
 
 
 def _tell_who_was_asked(

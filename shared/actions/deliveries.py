@@ -17,7 +17,7 @@ from shared.actions._moves import (
 from shared.audit import SYSTEM, AuditEvent, record
 from shared.db import transaction
 from shared.models import CompanyAddress, InviteAddress, Mail, Request
-from shared.rules import RETRY_FOR, retry_at
+from shared.rules import RETRY_FOR, retry_at, trying_since
 from shared.states import MailEvent, MailKind, MailState
 
 LEASE = timedelta(minutes=5)
@@ -60,8 +60,10 @@ def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
         unheard = mail.lease_owner is not None
         mail.in_doubt = mail.in_doubt or unheard
         mail.attempts += 1
+        due_at = max(mail.next_try_at, mail.lease_until or mail.next_try_at)
+        mail.trying_since = trying_since(mail.trying_since, due_at=due_at, now=now)
         mail.lease_owner, mail.lease_until = owner, now + LEASE
-        worn_out = unheard and mail.created_at + RETRY_FOR <= now
+        worn_out = unheard and mail.trying_since + RETRY_FOR <= now
         return ClaimedMail(mail.id, owner, worn_out, mail.kind, mail.clinic_id, mail.request_id, mail.invite_id)
 
 
@@ -101,8 +103,8 @@ def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, n
 def put_off_mail(
     claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: bool = False, now: datetime
 ) -> MailState | None:
-    """The mail server asked to try later, or the talk broke off. After 72 hours the mail is dead. Gives what it is
-    now; None when the lease went to another worker.
+    """The mail server asked to try later, or the talk broke off. After 72 hours of trying the mail is dead. Gives what
+    it is now; None when the lease went to another worker.
 
     ``in_doubt``: it broke off so late that the mail may have left after all.
     """
@@ -112,7 +114,13 @@ def put_off_mail(
             return None
         request, mail = found
         mail.in_doubt = mail.in_doubt or in_doubt
-        next_try = retry_at(attempts=mail.attempts, created_at=mail.created_at, jitter=jitter, now=now)
+        next_try = retry_at(
+            attempts=mail.attempts,
+            trying_since=mail.trying_since or now,
+            deadline=request.deadline if request is not None and mail.kind is MailKind.INVITE else None,
+            jitter=jitter,
+            now=now,
+        )
         if next_try is None:
             outbox.move_mail(mail, MailEvent.GIVE_UP, now=now, error=error)
             _record(session, mail, AuditEvent.MAIL_DEAD, now)

@@ -32,6 +32,7 @@ _SUBJECTS = {
     MailKind.CLINIC_EXPIRED: "Request expired, nobody accepted",
     MailKind.CLINIC_UNDELIVERABLE: "Request could not be delivered",
     MailKind.CLINIC_CONFIRMATION_BOUNCED: "Confirmation could not be delivered",
+    MailKind.CLINIC_CANCELLATION_BOUNCED: "Cancellation could not be delivered",
     MailKind.USER_INVITE: "Your account is ready",
     MailKind.PASSWORD_RESET: "Choose a new password",
 }

@@ -17,7 +17,7 @@ class Mail(Base):
     ``dedupe_key`` makes one event cause one mail. ``message_id`` (the part before the @) is fixed, so that a repeat
     after a crash is recognised by the reader's mail program. ``lease_owner`` is the worker that holds it until
     ``lease_until``; ``in_doubt`` means that a try ended unheard of (its worker died, or its connection broke off),
-    perhaps after the server took it.
+    perhaps after the server took it. ``trying_since`` begins its 72 hours, which stand still while nobody can try.
     """
 
     __tablename__ = "mail"
@@ -57,6 +57,7 @@ class Mail(Base):
     lease_owner: Mapped[str | None] = mapped_column(text(40))
     lease_until: Mapped[datetime | None]
     in_doubt: Mapped[bool] = mapped_column(default=False)
+    trying_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(text(300), default="")

@@ -197,6 +197,7 @@ _MAIL_WORDS = {
     MailKind.CLINIC_EXPIRED: "News that nobody accepted in time",
     MailKind.CLINIC_UNDELIVERABLE: "News that no company could be reached",
     MailKind.CLINIC_CONFIRMATION_BOUNCED: "News that the confirmation did not arrive",
+    MailKind.CLINIC_CANCELLATION_BOUNCED: "News that the cancellation did not arrive",
     MailKind.USER_INVITE: "Invitation",
     MailKind.PASSWORD_RESET: "Password link",
 }

@@ -24,16 +24,15 @@ from shared.models import (
     User,
     Visit,
 )
-from shared.outbox import FOR_CURRENT, confirmation_lives
+from shared.outbox import ASSIGNING, has_no_point
 from shared.queries._offers import has_nothing_to_come, offer_rules, offer_visits
 from shared.queries.cards import reference_of
-from shared.rules import is_pointless, password_link_holds
+from shared.rules import password_link_holds
 from shared.states import Answer, MailKind, MailState, RequestState, VisitStatus
 
 Visits = tuple[OfferVisit, ...]
-ASSIGNING = frozenset({MailKind.CONFIRMATION, MailKind.UPDATED})
-"""What tells a company that visits are its own, with the ways into the meeting."""
-
+ENDING = (MailKind.CANCELLATION, MailKind.CLINIC_CANCELLATION_BOUNCED)
+"""What is about an assignment that is over."""
 
 CHANGED_WORDS = {
     "date": "the dates",
@@ -68,22 +67,7 @@ def letter_of(mail_id: int, *, now: datetime) -> DueLetter | None:
         ).one_or_none()
         if row is None:
             return _password_letter(session, mail_id, now)
-        mail, request, invite = row.Mail, row.Request, row.Invite
-        pointless = is_pointless(
-            mail.kind,
-            state=request.state,
-            deadline=request.deadline,
-            answer=invite.answer if invite else None,
-            is_current=_is_current(session, request.id),
-            now=now,
-        )
-        pointless = (
-            pointless
-            or (mail.kind in ASSIGNING and has_nothing_to_come(offer_visits(session, request.id)))
-            or (mail.kind in FOR_CURRENT and _is_removed(session, mail))
-            or (mail.kind is MailKind.CLINIC_CONFIRMATION_BOUNCED and confirmation_lives(session, mail.invite_id))
-        )
-        return DueLetter(_letter(session, row), pointless)
+        return DueLetter(_letter(session, row), pointless=has_no_point(session, row.Mail, now=now))
 
 
 def _password_letter(session: Session, mail_id: int, now: datetime) -> DueLetter | None:
@@ -122,7 +106,9 @@ def _letter(session: Session, row: Any) -> Letter:
     assigned = won or mail.kind is MailKind.CANCELLATION
     told = offer_visits(session, request.id)
     held, left, past = _parted(told, mail)
-    held, own_visit_id = _of_clinic(session, mail, held) if mail.invite_address_id is None else (held, None)
+    own_visit_id = None
+    if mail.invite_address_id is None:
+        held, own_visit_id = _of_clinic(session, mail, held)
     return Letter(
         kind=mail.kind,
         recipient=mail.recipient,
@@ -168,7 +154,7 @@ def _parted(told: Visits, mail: Mail) -> tuple[Visits, Visits, Visits]:
     """
     held = tuple(visit for visit in told if visit.left_at is None)
     left = tuple(visit for visit in told if visit.left_at is not None)
-    if mail.kind is MailKind.CANCELLATION and has_nothing_to_come(told):
+    if mail.kind in ENDING and has_nothing_to_come(told):
         last = max(visit.left_at for visit in left if visit.left_at is not None)
         return tuple(v for v in left if v.left_at == last), tuple(v for v in left if v.left_at != last), held
     past = tuple(visit for visit in held if visit.ends_at <= mail.created_at)
@@ -178,22 +164,19 @@ def _parted(told: Visits, mail: Mail) -> tuple[Visits, Visits, Visits]:
 
 
 def _of_clinic(session: Session, mail: Mail, held: Visits) -> tuple[Visits, int | None]:
-    """The visits that still have the request (others were cancelled or asked again since), and the first that the
-    recipient has as a provider, who may open no others."""
+    """The visits that still have the request (others were cancelled or asked again since; of an assignment that is
+    over all), and the first that the recipient has as a provider, who may open no others."""
+    kept = (Visit.request_id == mail.request_id, Visit.status == VisitStatus.SCHEDULED)
+    lost = (Visit.id.in_([visit.visit_id for visit in held]),)
     rows = session.execute(
         select(Visit.id, User.email)
         .join(User, User.id == Visit.provider_id)
-        .where(Visit.request_id == mail.request_id, Visit.status == VisitStatus.SCHEDULED)
+        .where(*(lost if mail.kind in ENDING else kept))
     )
     provider = {row.id: row.email for row in rows}
     current = tuple(visit for visit in held if visit.visit_id in provider) or held
     own = (visit.visit_id for visit in current if provider.get(visit.visit_id) == mail.recipient)
     return current, next(own, None)
-
-
-def _is_removed(session: Session, mail: Mail) -> bool:
-    """Whether the company has removed the mail's address since it was queued."""
-    return mail.invite_address_id is not None and session.get_one(InviteAddress, mail.invite_address_id).is_removed
 
 
 def _changed(session: Session, mail: Mail) -> tuple[str, ...]:
@@ -244,12 +227,6 @@ def _held_others(session: Session, mail: Mail, request: Request, invite: Invite)
         Visit.status == VisitStatus.SCHEDULED,
         Visit.ends_at > mail.created_at,
     )
-    return bool(session.scalar(select(found)))
-
-
-def _is_current(session: Session, request_id: int) -> bool:
-    """Whether a visit that is still to be points to the request; a cancelled one keeps its last request."""
-    found = exists().where(Visit.request_id == request_id, Visit.status == VisitStatus.SCHEDULED)
     return bool(session.scalar(select(found)))
 
 

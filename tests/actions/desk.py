@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Table, select
 from werkzeug.test import TestResponse
 
-from shared.actions import ClaimedMail, claim_mail
+from shared.actions import ClaimedMail, claim_mail, put_off_mail
 from shared.db import Base, reading
 from shared.models import Company, CompanyAddress
 from shared.states import MailKind, MailState, RequestState
@@ -69,6 +69,19 @@ def claim_to(world: World, recipient: str, *, owner: str = "worker-1") -> Claime
     while (claimed := claim(world, owner=owner)).id not in wanted:
         pass
     return claimed
+
+
+def wear_out(world: World, recipient: str) -> list[timedelta]:
+    """The mail server puts the recipient's mail off, each time as long as can be, until it is given up. Gives how long
+    after the first try each one was."""
+    first, tries = world.now, []
+    while MailState.QUEUED in [mail.state for mail in world.outbox() if mail.recipient == recipient]:
+        claimed = claim_to(world, recipient)
+        tries.append(world.now - first)
+        with world.jobs.app_context():
+            put_off_mail(claimed, error="RCPT: 451 Try later", jitter=1.0, now=world.now)
+        world.now = max(world.now, next(mail.next_try_at for mail in world.outbox() if mail.id == claimed.id))
+    return tries
 
 
 def address_of(world: World, email: str) -> CompanyAddress:

@@ -1,6 +1,7 @@
 """The outbox: who is told that it is filled, what happens to mails in flight, leases, bounces."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -19,8 +20,11 @@ from tests.actions.desk import (
     mail_states,
     snapshot,
     state_of,
+    wear_out,
 )
-from tests.world import World
+from tests.world import TOMORROW, World
+
+HOUR = timedelta(hours=1)
 
 CLEARSIGN, NORTHLIGHT, BRIDGEWAY = (f"dispatch@{name}.example" for name in ("clearsign", "northlight", "bridgeway"))
 
@@ -185,14 +189,66 @@ def test_a_mail_is_given_up_after_72_hours_and_the_request_closes(world_on_eithe
     visit = world.book(ask=["Clearsign"], day=world.now.date() + timedelta(days=10))
     request = world.request_of(visit)
     world.change(Request, request.id, deadline=world.now + timedelta(days=9))
-    world.post.replies[CLEARSIGN] = "451 Try later"
-    for _ in range(14):
-        world.tick()
-        world.pass_time(hours=6)
+    tries = wear_out(world, CLEARSIGN)
 
     assert mail_states(world, MailKind.INVITE) == {CLEARSIGN: MailState.DEAD}
     assert state_of(world, visit) is RequestState.UNDELIVERABLE
-    assert world.outbox(MailKind.INVITE)[0].attempts == 13
+    steps = [after - before for before, after in pairwise(tries)]
+    assert steps == [timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 900, 1800)] + [HOUR] * 71
+    assert timedelta(hours=71) < tries[-1] < timedelta(hours=72)
+    assert world.outbox(MailKind.INVITE)[0].attempts == len(tries)
+
+
+def test_days_without_a_mail_server_use_up_none_of_the_72_hours(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"], day=TOMORROW + timedelta(days=20))
+    world.tick()
+    world.accept(visit, "Clearsign")
+    world.post.replies[CLEARSIGN] = "451 Greylisted"
+    world.tick()
+
+    world.post.close()
+    for _day in range(5):
+        world.pass_time(days=1)
+        world.tick()
+    world.post.open()
+    world.pass_time(minutes=1)
+    world.tick()  # greylisted once more, after so long
+    assert mail_states(world, MailKind.CONFIRMATION) == {CLEARSIGN: MailState.QUEUED}
+
+    del world.post.replies[CLEARSIGN]
+    world.pass_time(minutes=2)
+    world.tick()
+    assert mail_states(world, MailKind.CONFIRMATION) == {CLEARSIGN: MailState.SENT}
+
+
+def test_an_invite_is_tried_once_more_before_its_deadline_and_not_after(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    deadline = world.request_of(visit).deadline
+    tries = wear_out_until(world, deadline - timedelta(minutes=25))
+    assert tries > 10
+
+    claimed = claim(world)
+    with world.jobs.app_context():
+        put_off_mail(claimed, error="451", jitter=1.0, now=world.now)
+    assert timedelta() < world.outbox()[0].next_try_at - world.now <= deadline - world.now
+
+    world.now = deadline
+    world.tick()
+    assert world.outbox()[0].state is MailState.DROPPED
+    assert world.subjects(to=CLEARSIGN) == []
+
+
+def wear_out_until(world: World, instant: datetime) -> int:
+    """The one mail there is put off again and again until then; how often."""
+    tries = 0
+    while world.now < instant:
+        claimed, tries = claim(world), tries + 1
+        with world.jobs.app_context():
+            put_off_mail(claimed, error="451", jitter=0.5, now=world.now)
+        world.now = world.outbox()[0].next_try_at
+    return tries
 
 
 def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_until_it_is_corrected(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from email.message import EmailMessage
 from itertools import pairwise
 
@@ -12,10 +12,13 @@ from shared.jobs import JobRunner, job_list, sender_for
 from shared.mails import Letter, MailRenderer
 from shared.models import CompanyAddress, Mail
 from shared.states import MailKind, MailState, RequestState
+from tests.actions.changing import cancel
 from tests.actions.desk import NAMED, address_of, mail_states, state_of
 from tests.faults.racing import racers
 from tests.faults.smtp_script import DROP, HANG, ScriptedServer
-from tests.world import World
+from tests.world import TOMORROW, World
+
+SATURDAY = TOMORROW + timedelta(days=4)
 
 CLEARSIGN, NORTHLIGHT = "dispatch@clearsign.example", "dispatch@northlight.example"
 POISON = "dispatch@poison.example"
@@ -186,6 +189,51 @@ def test_while_the_mail_server_is_away_visits_are_made_and_say_so_and_mail_leave
 
     assert world.subjects(to=CLEARSIGN) == [f"Request for ASL Interpreter · {NAMED}"]
     assert "mail queued" not in world.badge_line(visit)
+
+
+def test_after_a_day_without_a_mail_server_what_still_matters_leaves_once_and_nothing_else_does(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    cancelled, won = world.book(ask=["Lumen"], day=SATURDAY), world.book(ask=["Clearsign", "Northlight"], day=SATURDAY)
+    world.tick()
+    world.accept(cancelled, "Lumen")
+    world.tick()
+    before = len(world.post.received)
+
+    world.post.close()
+    cancel(world, cancelled)
+    world.accept(won, "Clearsign")
+    world.pass_time(hours=1)
+    still_open = world.book(ask=["Bridgeway"], day=SATURDAY)
+    over = world.book(ask=["Bridgeway"], day=TOMORROW, wall=time(6))
+    for _ in range(23 * 6):
+        world.pass_time(minutes=10)
+        world.tick()
+    assert len(world.post.received) == before
+    assert {mail.attempts for mail in world.outbox() if mail.state is MailState.QUEUED} == {0}
+    assert (world.badge(still_open), world.badge(over)) == ("Pending Request", "Not Accepted")
+
+    world.post.open()
+    for _ in range(2):
+        world.pass_time(minutes=1)
+        world.tick()
+    last = {
+        to: world.subjects(to=to)[-1].partition(" · ")[0] for to in ("Lumen", "Clearsign", "Northlight", "Bridgeway")
+    }
+    assert last == {
+        "Lumen": "Cancelled: ASL Interpreter",
+        "Clearsign": "Confirmed: ASL Interpreter",
+        "Northlight": "Filled, nothing to do",
+        "Bridgeway": "Request for ASL Interpreter",
+    }
+    assert len(world.subjects(to="Bridgeway")) == 1, "a question that can't be answered any more"
+    told = [subject.partition(" · ")[0] for subject in world.subjects(to="scheduler@demo.example")]
+    assert sorted(told) == ["Interpreter accepted", "Interpreter accepted", "Request could not be delivered"]
+    ids = [str(message["Message-ID"]) for message in world.post.received]
+    assert len(ids) == len(set(ids))
+    world.accept(still_open, "Bridgeway")
+    assert world.badge(still_open) == "Accepted"
 
 
 def test_a_server_that_is_away_is_asked_less_and_less_often_but_at_least_once_a_minute(

@@ -292,13 +292,15 @@ class Watch:
             happened = int(state in request.states)
             if kind is MailKind.CLINIC_CONFIRMATION_BOUNCED:
                 happened = request.unreachable
+            elif kind is MailKind.CLINIC_CANCELLATION_BOUNCED:
+                happened = request.uncancelled
             assert bool(rows) == bool(happened), f"request {request.id}: {len(rows)} mails {kind}"
             to = Counter(row.recipient for row in rows)
             assert all(times == happened for times in to.values()), f"{kind} so often to one person: {to}"
             if rows:
                 assert set(to) - people, "whoever confirmed hears nothing"
                 assert set(to) & people, "no provider hears of it"
-            if rows and current and request.state is state:
+            if rows and current and request.state is state and kind is not MailKind.CLINIC_CANCELLATION_BOUNCED:
                 held = [visit for visit in request.held if visit.request is request and not visit.handed_over]
                 assert {visit.provider.email for visit in held} <= set(to), "the provider hears nothing"
                 over = kind is MailKind.CLINIC_CONFIRMATION_BOUNCED and request.winner and request.winner.is_told

@@ -215,7 +215,8 @@ class Request:
     """``told`` are all visits it ever asked about; ``updates`` counts what its winner had to be told anew.
 
     ``successors`` are the requests made by the change that ended it; ``lost``: its winner lost all that was to come,
-    and what it keeps was past by then; ``unreachable`` counts how often the last confirmation to its winner was lost.
+    and what it keeps was past by then; ``unreachable`` counts how often the last confirmation to its winner was lost,
+    ``uncancelled`` the last cancellation.
     """
 
     appointment: Appointment
@@ -232,6 +233,7 @@ class Request:
     successors: list["Request"] = field(default_factory=list)
     lost: bool = False
     unreachable: int = 0
+    uncancelled: int = 0
     id: int = 0
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
 from shared.db import reading
 from shared.mails import Letter, MailRenderer
-from shared.models import InviteAddress, Mail
+from shared.models import InviteAddress, Mail, RequestVisit
 from shared.queries import letter_of
 from shared.states import MailKind, MailState, RequestState
 from tests.machine.model import Clinic, Invite, Request, recount
@@ -32,6 +32,7 @@ CLINIC_NEWS = {
     MailKind.CLINIC_EXPIRED: RequestState.EXPIRED,
     MailKind.CLINIC_UNDELIVERABLE: RequestState.UNDELIVERABLE,
     MailKind.CLINIC_CONFIRMATION_BOUNCED: RequestState.ACCEPTED,
+    MailKind.CLINIC_CANCELLATION_BOUNCED: RequestState.ACCEPTED,  # once: it was won
 }
 
 
@@ -171,6 +172,8 @@ class Post:
             recount(hand.request, now)
         elif hand.kind is MailKind.CONFIRMATION and hand.invite and hand.request.state is RequestState.ACCEPTED:
             hand.request.unreachable += not hand.invite.is_told and not hand.request.lost
+        elif hand.kind is MailKind.CANCELLATION:
+            hand.request.uncancelled += _counts_on_it(hand, now)
 
     def _look_at(self, hand: InHand) -> None:
         """What no mail may hold, and what an invite must say."""
@@ -206,12 +209,28 @@ def _has_point(hand: InHand, now: datetime) -> bool:
         return request.state is RequestState.ACCEPTED
     if hand.kind in TO_WINNER:
         return request.state is RequestState.ACCEPTED and invite is request.winner and not request.lost
+    if hand.kind is MailKind.CLINIC_CANCELLATION_BOUNCED:
+        return _counts_on_it(hand, now)
     if hand.kind in CLINIC_NEWS:
         current = any(visit.request is request for visit in request.appointment.by_start)
         if hand.kind is MailKind.CLINIC_CONFIRMATION_BOUNCED and request.winner and request.winner.is_told:
             return False
         return current and request.state is CLINIC_NEWS[hand.kind]
     return True
+
+
+def _counts_on_it(hand: InHand, now: datetime) -> bool:
+    """Whether a company that lost its assignment has not heard so, is not about to, and something of it is ahead."""
+    with reading() as session:
+        mails = session.scalars(
+            select(Mail.state).where(
+                Mail.request_id == hand.request.id,
+                Mail.kind == MailKind.CANCELLATION,
+                Mail.invite_address_id.is_not(None),
+            )
+        ).all()
+        ends = session.scalars(select(RequestVisit.ends_at).where(RequestVisit.request_id == hand.request.id)).all()
+    return not {MailState.QUEUED, MailState.SENT} & set(mails) and any(instant > now for instant in ends)
 
 
 def _row(mail_id: int) -> Any:

@@ -12,6 +12,11 @@ from tests.databases import environ_for
 
 KEY = "a-key-for-tests-alone-and-long-enough-to-be-taken"
 ASSIGNED = (MailKind.CONFIRMATION, MailKind.UPDATED, MailKind.CANCELLATION)
+NAMING_COMPANY = (
+    MailKind.CLINIC_ACCEPTED,
+    MailKind.CLINIC_CONFIRMATION_BOUNCED,
+    MailKind.CLINIC_CANCELLATION_BOUNCED,
+)
 TO_COMPANY = (MailKind.INVITE, MailKind.FILLED, MailKind.WITHDRAWN, *ASSIGNED)
 ABOUT_PASSWORDS = (MailKind.USER_INVITE, MailKind.PASSWORD_RESET)
 ABOUT_REQUESTS = tuple(kind for kind in MailKind if kind not in ABOUT_PASSWORDS)
@@ -62,11 +67,11 @@ def letter(kind: MailKind, **changes: object) -> Letter:
         asked=3,
         declined=3 if kind is MailKind.CLINIC_ALL_DECLINED else 1,
     )
-    if kind in {*TO_COMPANY, MailKind.CLINIC_ACCEPTED, MailKind.CLINIC_CONFIRMATION_BOUNCED}:
+    if kind in {*TO_COMPANY, *NAMING_COMPANY}:
         found = replace(
             found, company_name="Northlight ASL", company_phone="+1 555 0170", company_zone="America/New_York"
         )
-    if kind in {*ASSIGNED, MailKind.CLINIC_ACCEPTED, MailKind.CLINIC_CONFIRMATION_BOUNCED}:
+    if kind in {*ASSIGNED, *NAMING_COMPANY}:
         found = replace(found, responder="T. Boyle")
     if kind is MailKind.INVITE:
         found = replace(found, link_id="abcdefghijklmnop")

@@ -46,6 +46,10 @@ FACTS: dict[MailKind, tuple[str, ...]] = {
     MailKind.CLINIC_CONFIRMATION_BOUNCED: (
         "Northlight ASL", "+1 555 0170", "T. Boyle", "A-10487", "http://portal.test/visits/7",
     ),
+    MailKind.CLINIC_CANCELLATION_BOUNCED: (
+        "The cancellation could not be delivered", "Northlight ASL", "+1 555 0170", "T. Boyle", "A-10487",
+        "Tue 24 Nov", "it may still expect to come", "http://portal.test/visits/7",
+    ),
 }  # fmt: skip
 
 WITHOUT_LINK = {MailKind.FILLED, MailKind.CANCELLATION, MailKind.WITHDRAWN}
@@ -161,6 +165,9 @@ def test_no_mail_of_any_story_holds_anything_of_the_patient(world: World) -> Non
     world.tick()
     edit(world, series[1], ask=["Northlight"], notes="Other notes.")
     world.tick()
+    cancel(world, accepted, why=PATIENT[0])
+    world.tick()
+    world.post.replies["dispatch@clearsign.example"] = "550 no such user"
     cancel(world, series[0], reach=ALL, why=PATIENT[0])
     world.tick()
     world.now = world.request_of(expired).deadline

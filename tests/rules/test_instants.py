@@ -90,25 +90,25 @@ STEPS = [30, 60, 120, 300, 900, 1800, 3600, 3600, 3600]
 
 @pytest.mark.parametrize(("attempts", "seconds"), list(enumerate(STEPS, start=1)))
 def test_each_try_waits_up_to_a_longer_step_and_at_most_an_hour(attempts: int, seconds: int) -> None:
-    longest = retry_at(attempts=attempts, created_at=NOW, jitter=1.0, now=NOW)
-    half = retry_at(attempts=attempts, created_at=NOW, jitter=0.5, now=NOW)
+    longest = retry_at(attempts=attempts, trying_since=NOW, jitter=1.0, now=NOW)
+    half = retry_at(attempts=attempts, trying_since=NOW, jitter=0.5, now=NOW)
 
     assert longest == NOW + timedelta(seconds=seconds)
     assert half == NOW + timedelta(seconds=seconds / 2)
-    assert retry_at(attempts=attempts, created_at=NOW, jitter=0.0, now=NOW) == NOW
+    assert retry_at(attempts=attempts, trying_since=NOW, jitter=0.0, now=NOW) == NOW
 
 
 def test_a_mail_is_tried_for_72_hours_and_not_longer() -> None:
     end = NOW + timedelta(hours=72)
 
-    assert retry_at(attempts=1, created_at=NOW, jitter=0.0, now=end - MILLISECOND) == end - MILLISECOND
-    assert retry_at(attempts=1, created_at=NOW, jitter=0.0, now=end) is None
-    assert retry_at(attempts=9, created_at=NOW, jitter=1.0, now=end - timedelta(hours=1)) is None
+    assert retry_at(attempts=1, trying_since=NOW, jitter=0.0, now=end - MILLISECOND) == end - MILLISECOND
+    assert retry_at(attempts=1, trying_since=NOW, jitter=0.0, now=end) is None
+    assert retry_at(attempts=9, trying_since=NOW, jitter=1.0, now=end - timedelta(hours=1)) is None
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.timedeltas(timedelta(), timedelta(days=5)))
 def test_a_retry_never_lies_in_the_past_nor_beyond_the_72_hours(attempts: int, jitter: float, age: timedelta) -> None:
-    next_try = retry_at(attempts=attempts, created_at=NOW, jitter=jitter, now=NOW + age)
+    next_try = retry_at(attempts=attempts, trying_since=NOW, jitter=jitter, now=NOW + age)
     assert next_try is None or NOW + age <= next_try < NOW + timedelta(hours=72)
 
 

@@ -20,9 +20,9 @@ NEEDS_STATE = {
     MailKind.CLINIC_EXPIRED: RequestState.EXPIRED,
     MailKind.CLINIC_UNDELIVERABLE: RequestState.UNDELIVERABLE,
 }
-ALWAYS_GO = {MailKind.CANCELLATION, MailKind.WITHDRAWN}
+ALWAYS_GO = {MailKind.CANCELLATION, MailKind.WITHDRAWN, MailKind.CLINIC_CANCELLATION_BOUNCED}
 WITHOUT_REQUEST = {MailKind.USER_INVITE, MailKind.PASSWORD_RESET}
-CLINIC_MAIL = [kind for kind in MailKind if kind.startswith("clinic_")]
+CLINIC_MAIL = [kind for kind in MailKind if kind.startswith("clinic_") and kind not in ALWAYS_GO]
 
 
 def pointless(
