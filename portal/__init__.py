@@ -18,7 +18,7 @@ from portal import (
     second_step,
     visits,
 )
-from portal.admin import companies, displays, groups, languages, patients, trail, users
+from portal.admin import companies, displays, groups, languages, lost_mail, patients, trail, users
 from portal.admin import settings as clinic_settings
 from portal.browsers import SessionCookie, cookie_name
 from portal.drafts import author_token
@@ -40,7 +40,7 @@ def create_portal(settings: Settings) -> Flask:
     access.guard(app)
     auth.prepare(app)
     app.jinja_env.globals["author_token"] = author_token
-    administration = (clinic_settings, languages, companies, groups, users, patients, displays, trail)
+    administration = (clinic_settings, languages, companies, groups, users, patients, displays, lost_mail, trail)
     logging_in = (auth, second_step, passwords, account, factors)
     for module in (*logging_in, schedule, search, board, visits, changes, live, display, *administration):
         app.register_blueprint(module.bp)

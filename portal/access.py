@@ -123,6 +123,8 @@ ACCESS: Mapping[str, frozenset[Role]] = {
     "displays.index": ADMINS,
     "displays.add": ADMINS,
     "displays.revoke": ADMINS,
+    "lost_mail.index": ADMINS,
+    "lost_mail.send_again": ADMINS,
     "trail.index": ADMINS,
     "trail.download": ADMINS,
     "trail.download_visit": ADMINS,

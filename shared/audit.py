@@ -35,6 +35,7 @@ class AuditEvent(StrEnum):
     MAIL_SENT = "mail_sent"
     MAIL_BOUNCED = "mail_bounced"
     MAIL_DEAD = "mail_dead"
+    MAIL_SENT_AGAIN = "mail_sent_again"
     CLINIC_CREATED = "clinic_created"
     SETTINGS_CHANGED = "settings_changed"
     LANGUAGE_ADDED = "language_added"

@@ -242,6 +242,32 @@ def drop_waiting(session: Session, address: InviteAddress, *kinds: MailKind, now
     return waiting
 
 
+def queue_again(
+    session: Session, lost: Mail, kind: MailKind, recipient: str, address: InviteAddress | None, *, now: datetime
+) -> Mail:
+    """Queue a mail that did not arrive anew: a row of its own, so that what became of the first can still be read."""
+    mail = _queue(
+        session,
+        kind,
+        clinic_id=lost.clinic_id,
+        request_id=lost.request_id,
+        recipient=recipient,
+        key=f"again:{lost.id}:{recipient}",
+        invite_id=lost.invite_id,
+        invite_address_id=address.id if address else None,
+        password_link_id=lost.password_link_id,
+        now=now,
+    )
+    session.flush()
+    return mail
+
+
+def was_queued_again(session: Session, lost: Mail) -> bool:
+    """Whether a mail that did not arrive was queued anew already."""
+    again = exists().where(Mail.dedupe_key.startswith(f"again:{lost.id}:", autoescape=True))
+    return bool(session.scalar(select(again)))
+
+
 def mails_to(session: Session, address: InviteAddress, *kinds: MailKind) -> list[Mail]:
     """An invite's mails of these kinds to one address, locked in the order of their ids."""
     session.flush()

@@ -41,6 +41,7 @@ from shared.actions.factors import (
 from shared.actions.hunt_groups import add_group, change_group, remove_group
 from shared.actions.installation import FirstAdmin, NewClinic, create_clinic, reset_factor_of
 from shared.actions.jobs import mark_job_completed, mark_job_started
+from shared.actions.lost_mail import send_mail_again
 from shared.actions.passwords import (
     PasswordOutcome,
     PasswordResult,
@@ -152,6 +153,7 @@ __all__ = [
     "reset_factor",
     "reset_factor_of",
     "revoke_display",
+    "send_mail_again",
     "send_password_link",
     "set_password_by_link",
     "set_up_at_login",

@@ -33,19 +33,25 @@ def tell_address(session: Session, request: Request, invite: Invite, address: Co
     kind = _kind_due(request, invite)
     if kind is None:
         return
-    reached = session.scalar(
-        select(InviteAddress).where(InviteAddress.invite_id == invite.id, InviteAddress.email == address.email)
-    )
-    if reached is None:
-        reached = InviteAddress(invite_id=invite.id, email=address.email, link_id=new_public_id())
-        session.add(reached)
-    reached.company_address_id = address.id
-    session.flush()
+    reached = reach(session, invite.id, address)
     kinds = (MailKind.INVITE,) if kind is MailKind.INVITE else TELLING
     mails = outbox.mails_to(session, reached, *kinds)
     if not mails or not _knows(session, invite, mails[-1]):
         again = f"again-{len(mails)}" if mails else ""
         outbox.queue_to_company(session, kind, request, [reached], event=again, now=now)
+
+
+def reach(session: Session, invite_id: int, address: CompanyAddress) -> InviteAddress:
+    """The company's address as one of an invite, with a link of its own; the one that it was once, if it was."""
+    reached = session.scalar(
+        select(InviteAddress).where(InviteAddress.invite_id == invite_id, InviteAddress.email == address.email)
+    )
+    if reached is None:
+        reached = InviteAddress(invite_id=invite_id, email=address.email, link_id=new_public_id())
+        session.add(reached)
+    reached.company_address_id = address.id
+    session.flush()
+    return reached
 
 
 def forget_addresses(

@@ -39,6 +39,13 @@ class Mail(Base):
             sqlite_where=sql("password_link_id IS NOT NULL"),
             postgresql_where=sql("password_link_id IS NOT NULL"),
         ),
+        Index(
+            "ix_mail_undelivered",
+            "clinic_id",
+            "settled_at",
+            sqlite_where=sql("state IN ('bounced', 'dead')"),
+            postgresql_where=sql("state IN ('bounced', 'dead')"),
+        ),
     )
 
     id: Mapped[Pk]

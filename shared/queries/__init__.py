@@ -50,6 +50,7 @@ from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, 
 from shared.queries.invites import InvitePage, invite_page
 from shared.queries.jobs import clinic_ids, due_request_ids, mail_is_due
 from shared.queries.letters import DueLetter, letter_of
+from shared.queries.lost_mail import LostMail, LostMailPage, LostMailRow, lost_mail_page
 from shared.queries.meetings import ClosedLobby, Lobby, Meeting, conference_of_pin, lobby, visit_meeting
 from shared.queries.patients import MOST_VISITS, FoundPatients, erasure_plan, find_patients
 from shared.queries.schedule import (
@@ -97,6 +98,9 @@ __all__ = [
     "LastChange",
     "LiveBadge",
     "Lobby",
+    "LostMail",
+    "LostMailPage",
+    "LostMailRow",
     "Meeting",
     "OpenLogin",
     "Outbox",
@@ -149,6 +153,7 @@ __all__ = [
     "left_unasked",
     "letter_of",
     "lobby",
+    "lost_mail_page",
     "mail_is_due",
     "names_of_picks",
     "open_logins",

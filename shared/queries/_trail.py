@@ -185,7 +185,7 @@ _MOVE_WORDS: dict[str, str] = {
     RequestState.HANDED_BACK: "{who} handed the visit back",
 }
 
-_MAIL_WORDS = {
+MAIL_WORDS = {
     MailKind.INVITE: "Request",
     MailKind.FILLED: "“Filled” notice",
     MailKind.CONFIRMATION: "Confirmation",
@@ -201,6 +201,7 @@ _MAIL_WORDS = {
     MailKind.USER_INVITE: "Invitation",
     MailKind.PASSWORD_RESET: "Password link",
 }
+"""What a mail is called."""
 
 _WORDS: dict[str, str] = {
     AuditEvent.LOGGED_IN: "{who} logged in",
@@ -220,6 +221,7 @@ _WORDS: dict[str, str] = {
     AuditEvent.MAIL_SENT: "{mail} was taken by the mail server",
     AuditEvent.MAIL_BOUNCED: "{mail} could not be delivered",
     AuditEvent.MAIL_DEAD: "{mail} could not be delivered in 72 hours",
+    AuditEvent.MAIL_SENT_AGAIN: "{who} sent again what could not be delivered: {mail}",
     AuditEvent.CLINIC_CREATED: "{who} set up the clinic",
     AuditEvent.SETTINGS_CHANGED: "{who} changed the settings: {fields}",
     AuditEvent.LANGUAGE_ADDED: "{who} added the language {about}",
@@ -259,7 +261,7 @@ _WORDS: dict[str, str] = {
 def sentence_of(line: TrailFacts) -> str:
     """The line in plain words, without its instant. An event that a newer version wrote is named as it is stored."""
     words = _MOVE_WORDS.get(line.to_state) if line.what == AuditEvent.REQUEST_MOVED else _WORDS.get(line.what)
-    kind = _MAIL_WORDS.get(line.mail_kind, "Mail") if line.mail_kind else "Mail"
+    kind = MAIL_WORDS.get(line.mail_kind, "Mail") if line.mail_kind else "Mail"
     return (words or line.what.replace("_", " ").capitalize()).format(
         who=line.who,
         company=line.company,

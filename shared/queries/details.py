@@ -24,6 +24,7 @@ from shared.models import (
 )
 from shared.queries.cards import VisitCard, card_of, in_scope, select_cards
 from shared.queries.history import VisitHistory, visit_history
+from shared.queries.lost_mail import LostMail, lost_mail_of_visit
 from shared.rules import JOIN_OPENS, JoinWindow, Scope, can_answer, join_window
 from shared.states import Answer, BadgeKind, MailKind, MailState, RequestState, VisitStatus
 
@@ -82,7 +83,8 @@ class SeriesStanding:
 class VisitDetails:
     """Everything the details page shows. ``series`` is None for a visit that does not repeat. ``changeable`` and
     ``cancellable``: an edit is possible until the start, a cancellation until the end. ``pin`` is empty for who only
-    reads: it opens the meeting, and they don't join."""
+    reads: it opens the meeting, and they don't join. ``lost_mail`` are mails besides invites, by any of its requests,
+    as long as the visit is not over."""
 
     card: VisitCard
     patient_contact: str
@@ -98,6 +100,7 @@ class VisitDetails:
     changeable: bool
     cancellable: bool
     request: RequestStanding | None
+    lost_mail: tuple[LostMail, ...]
     series: SeriesStanding | None
     history: VisitHistory
 
@@ -129,6 +132,7 @@ def visit_details(scope: Scope, visit_id: int, *, now: datetime) -> VisitDetails
             changeable=visit.status is VisitStatus.SCHEDULED and now < visit.starts_at,
             cancellable=visit.status is VisitStatus.SCHEDULED and now < visit.ends_at,
             request=_request(session, request, now) if request else None,
+            lost_mail=() if visit.ends_at <= now else lost_mail_of_visit(session, visit.id),
             series=_series(session, scope, visit, now) if visit.recurrence_id is not None else None,
             history=visit_history(session, visit),
         )
@@ -155,10 +159,11 @@ def _request(session: Session, request: Request, now: datetime) -> RequestStandi
         .join(Mail, (Mail.invite_address_id == InviteAddress.id) & (Mail.kind == MailKind.INVITE))
         .outerjoin(InviteOpening, InviteOpening.invite_address_id == InviteAddress.id)
         .where(Invite.request_id == request.id)
-        .order_by(Invite.position, InviteAddress.id)
+        .order_by(Invite.position, InviteAddress.id, Mail.id)
     ).all()
+    newest = {row.InviteAddress.id: row for row in rows}  # an address may have been written to again
     by_invite: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
+    for row in newest.values():
         by_invite[row.Invite.id].append(row)
     return RequestStanding(
         language_name=request.language_name,

@@ -13,10 +13,10 @@ from sqlalchemy import Enum, String, select
 
 from shared.actions import accept_invite, accredit_company, add_group, decline_invite, invite_user, make_display
 from shared.db import Base, reading, transaction
-from shared.models import Clinic, ClinicLanguage, Company, HuntGroup, Invite, PasswordLink, User, Visit
+from shared.models import Clinic, ClinicLanguage, Company, HuntGroup, Invite, Mail, PasswordLink, User, Visit
 from shared.records import UserRecord
 from shared.rules import Scope
-from shared.states import Role, VisitStatus
+from shared.states import MailState, Role, VisitStatus
 from shared.tokens import LinkKind, new_typed_code
 from tests.actions.desk import tokens_of
 from tests.actions.half_way import give_factor_to
@@ -124,7 +124,7 @@ PROVIDERS = (("second", Role.PROVIDER), ("leaving", Role.PROVIDER))
 
 def _people(world: World, clinic: ClinicInWorld, mark: str) -> Things:
     """Somebody invited, with the link in the invitation; somebody who may be deactivated; somebody who is; a second
-    provider, and one who is about to leave."""
+    provider, whose invitation was given up, and one who is about to leave."""
     ids = {}
     with world.jobs.app_context():
         for word, role in (*PEOPLE, *PROVIDERS):
@@ -132,6 +132,9 @@ def _people(world: World, clinic: ClinicInWorld, mark: str) -> Things:
             ids[f"{word}_user"] = invite_user(clinic.scope(Role.ADMIN), record, now=world.now).id
         with transaction() as session:
             session.get_one(User, ids["gone_user"]).active = False
+            given_up = session.scalars(select(Mail).where(Mail.recipient == f"second@{mark.lower()}.example")).one()
+            given_up.state, given_up.settled_at = MailState.DEAD, world.now
+            ids["mail_id"] = given_up.id
         with reading() as session:
             invited = select(PasswordLink.link_id).where(PasswordLink.user_id == ids["invited_user"])
             link_id = session.scalars(invited).one()

@@ -228,7 +228,9 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     "display.poll": {
         "seen": looks("{theirs[visit_id]}.p000000", f"{UNKNOWN}.p000000"),
     },
-    "live.poll": {"seen": looks("{theirs[visit_id]}.p000000", "{colleagues[visit_id]}.p000000", f"{UNKNOWN}.p000000")},
+    "live.poll": {
+        "seen": looks("{theirs[visit_id]}.p000000", "{colleagues[visit_id]}.p000000", f"{UNKNOWN}.p000000"),
+    },
     "visits.new": {"date": TEXT},
     "visits.interpreters": {"language": looks("{theirs[tag]}", "zz", "x\0")},
     "visits.preview": {**VISIT, "do": BUTTON, "preview": UNREAD},
@@ -316,6 +318,8 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
         "key": signed("This page was open for too long."),
     },
     "displays.revoke": PRESSED,
+    "lost_mail.index": {"page": TEXT, "sent": looks("{theirs[mail_id]}", "x")},
+    "lost_mail.send_again": {**PRESSED, "page": TEXT},
     "patients.show": {"erased": TEXT},
     "patients.find": {**PATIENT, "tick": looks("x", "99")},
     "patients.held": PATIENT,

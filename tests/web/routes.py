@@ -158,6 +158,8 @@ PORTAL: Mapping[str, Row] = {
     "displays.index": Row(GET, ADMINS, 200),
     "displays.add": Row(POST, ADMINS, 422),
     "displays.revoke": Row(POST, ADMINS, 303),
+    "lost_mail.index": Row(GET, ADMINS, 200),
+    "lost_mail.send_again": Row(POST, ADMINS, 303),
     "patients.show": Row(GET, ADMINS, 200),
     "patients.find": Row(POST, ADMINS, 422),
     "patients.held": Row(POST, ADMINS, 422),

@@ -418,6 +418,10 @@ FORMS: Mapping[str, Callable[[Desk], Sending]] = {
     "displays.index": lambda desk: desk.asking("/admin/displays", "displays.index", done="off"),
     "displays.add": lambda desk: desk.form("/admin/displays", "displays.add", name="Waiting room"),
     "displays.revoke": lambda desk: desk.form("/admin/displays", "displays.revoke"),
+    "lost_mail.index": lambda desk: desk.asking(
+        "/admin/mail", "lost_mail.index", page="1", sent=str(desk.things["mail_id"])
+    ),
+    "lost_mail.send_again": lambda desk: desk.form("/admin/mail", "lost_mail.send_again"),
     "patients.show": lambda desk: desk.asking("/admin/patients", "patients.show", erased="1"),
     "patients.find": _patient,
     "patients.held": lambda desk: _patients_visits(desk, "patients.held"),

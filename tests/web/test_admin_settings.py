@@ -35,6 +35,7 @@ def test_every_page_of_the_administration_leads_to_the_others(shared_world: Worl
         "/admin/users",
         "/admin/patients",
         "/admin/displays",
+        "/admin/mail",
         "/admin/trail",
     }
     for path in sorted(pages):
