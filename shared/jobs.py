@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from apscheduler.events import EVENT_SCHEDULER_STARTED
+from apscheduler.job import Job as ScheduledJob
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.blocking import BlockingScheduler
 from flask import Flask
 
@@ -137,6 +139,19 @@ class JobRunner:
         return True
 
 
+class SteadyStore(MemoryJobStore):  # type: ignore[misc]  # without types of its own
+    """Jobs in memory that a step of the clock does not stop: set back by hours, APScheduler alone would wait for
+    hours; set forward, it would count every run that it missed. A job off by more than its interval runs now."""
+
+    def get_due_jobs(self, now: datetime) -> list[ScheduledJob]:
+        """The jobs to run now; APScheduler asks at least once per interval, by a clock that nobody sets."""
+        for job in self.get_all_jobs():
+            if abs(job.next_run_time - now) > job.trigger.interval:
+                job.modify(next_run_time=now)
+        found: list[ScheduledJob] = super().get_due_jobs(now)
+        return found
+
+
 def hold_stop_signals() -> None:
     """Let SIGTERM and SIGINT wait for ``serve``. Before any other thread begins: one that does not hold them would take
     them, and the process would end at once."""
@@ -148,11 +163,13 @@ def serve(app: Flask, sender: Sender) -> None:
     cycle that hangs is given up in time, as by a crash: what it held is due again when its lease ends. Call
     ``hold_stop_signals`` first.
 
-    Memory store, because a database store kills its own thread on one "database is locked"; coalesced and without a
+    In memory, because a database store kills its own thread on one "database is locked"; coalesced and without a
     misfire limit, because a late cycle is better than none.
     """
     scheduler = BlockingScheduler(
-        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        timezone=UTC,
+        jobstores={"default": SteadyStore()},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     runner = JobRunner(app)
     for job in job_list(sender):

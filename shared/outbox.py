@@ -2,13 +2,13 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from shared.models import Clinic, Invite, InviteAddress, Mail, PasswordLink, Request, RequestVisit, User, Visit
-from shared.rules import is_pointless, lost_all_to_come
+from shared.rules import RETRY_STEPS, is_pointless, lost_all_to_come
 from shared.states import MailEvent, MailKind, MailState, VisitStatus, next_mail_state
 
 ASSIGNING = (MailKind.CONFIRMATION, MailKind.UPDATED)
@@ -280,6 +280,17 @@ def mails_to(session: Session, address: InviteAddress, *kinds: MailKind) -> list
             .execution_options(populate_existing=True)
         )
     )
+
+
+Conditions = tuple[ColumnElement[bool], ...]
+
+
+def ahead_of_time(lease: timedelta, *, now: datetime) -> tuple[Conditions, Conditions]:
+    """Which queued mails wait, and which are leased, longer than a clock that was never set back would have it."""
+    queued = Mail.state == MailState.QUEUED
+    never_tried = (Mail.attempts == 0) & (Mail.next_try_at > now)
+    put_off = (queued, or_(never_tried, Mail.next_try_at > now + RETRY_STEPS[-1]))
+    return put_off, (queued, Mail.lease_until > now + lease)
 
 
 def _queue(

@@ -17,10 +17,19 @@ from threading import Event
 
 from flask_mail import Connection, Mail
 
-from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
+from shared.actions import (
+    ClaimedMail,
+    bring_mail_forward,
+    claim_mail,
+    drop_mail,
+    mark_mail_refused,
+    mark_mail_sent,
+    put_off_mail,
+)
+from shared.actions.deliveries import LEASE
 from shared.mails import MailRenderer, UnmailableError
 from shared.metrics import MAILS
-from shared.queries import letter_of, mail_is_due
+from shared.queries import letter_of, mail_is_ahead_of_time, mail_is_due
 from shared.states import MailState
 
 log = logging.getLogger(__name__)
@@ -139,6 +148,8 @@ class Sender:
         Connects before it claims: while the mail server is away mails stay queued and no try is counted. After a
         failed connection it waits a little longer each time, at most a minute.
         """
+        if mail_is_ahead_of_time(LEASE, now=now()):
+            bring_mail_forward(now=now())
         if self._pauses(now()):
             return 0
         if not mail_is_due(now=now()):

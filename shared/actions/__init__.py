@@ -20,6 +20,7 @@ from shared.actions.clinics import (
 from shared.actions.companies import accredit_company, add_company, change_company
 from shared.actions.deliveries import (
     ClaimedMail,
+    bring_mail_forward,
     claim_mail,
     drop_mail,
     mark_mail_refused,
@@ -107,6 +108,7 @@ __all__ = [
     "admit_login",
     "admit_password",
     "ask_password_reset",
+    "bring_mail_forward",
     "change_company",
     "change_group",
     "change_language",

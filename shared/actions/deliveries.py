@@ -67,6 +67,18 @@ def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
         return ClaimedMail(mail.id, owner, worn_out, mail.kind, mail.clinic_id, mail.request_id, mail.invite_id)
 
 
+def bring_mail_forward(*, now: datetime) -> None:
+    """After the clock was set back: nothing waits for it to catch up.
+
+    Mail that was put off longer than any is put off is due now, and so is mail that was never tried. A lease that ends
+    later than a whole one from now is cut to that: its worker may still be sending.
+    """
+    put_off, leased = outbox.ahead_of_time(LEASE, now=now)
+    with transaction() as session:
+        session.execute(update(Mail).where(*put_off).values(next_try_at=now))
+        session.execute(update(Mail).where(*leased).values(lease_until=now + LEASE))
+
+
 def mark_mail_sent(claimed: ClaimedMail, *, now: datetime) -> bool:
     """The mail server took it. What left while its request moved on is followed by the news of that."""
     with transaction() as session:

@@ -48,7 +48,7 @@ from shared.queries.handover import HandedVisit, Handover, handover, left_unaske
 from shared.queries.held import HeldData, held_data
 from shared.queries.installation import Heartbeat, InstalledClinic, heartbeats, installed_clinics
 from shared.queries.invites import InvitePage, invite_page
-from shared.queries.jobs import clinic_ids, due_request_ids, mail_is_due
+from shared.queries.jobs import clinic_ids, due_request_ids, mail_is_ahead_of_time, mail_is_due
 from shared.queries.letters import DueLetter, letter_of
 from shared.queries.lost_mail import LostMail, LostMailPage, LostMailRow, lost_mail_page
 from shared.queries.meetings import ClosedLobby, Lobby, Meeting, conference_of_pin, lobby, visit_meeting
@@ -154,6 +154,7 @@ __all__ = [
     "letter_of",
     "lobby",
     "lost_mail_page",
+    "mail_is_ahead_of_time",
     "mail_is_due",
     "names_of_picks",
     "open_logins",

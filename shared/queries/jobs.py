@@ -1,12 +1,13 @@
 """What is due."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 
 from shared.db import reading
 from shared.models import Clinic, Mail, Request
+from shared.outbox import ahead_of_time
 from shared.states import MailState, RequestState
 
 
@@ -16,6 +17,13 @@ def mail_is_due(*, now: datetime) -> bool:
         free = or_(Mail.lease_until.is_(None), Mail.lease_until <= now)
         due = exists().where(Mail.state == MailState.QUEUED, Mail.next_try_at <= now, free)
         return bool(session.scalar(select(due)))
+
+
+def mail_is_ahead_of_time(lease: timedelta, *, now: datetime) -> bool:
+    """Whether a mail waits for an instant that only a clock which was set back since can have given."""
+    put_off, leased = ahead_of_time(lease, now=now)
+    with reading() as session:
+        return bool(session.scalar(select(exists().where(or_(and_(*put_off), and_(*leased))))))
 
 
 def due_request_ids(*, limit: int, now: datetime) -> Sequence[int]:

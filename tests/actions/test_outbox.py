@@ -251,6 +251,27 @@ def wear_out_until(world: World, instant: datetime) -> int:
     return tries
 
 
+def test_after_the_clock_was_set_back_nothing_waits_for_it_to_catch_up(world_on_either: World) -> None:
+    world = world_on_either
+    world.post.replies[CLEARSIGN] = "451 Later"
+    world.book(ask=["Clearsign"])
+    world.tick()
+    world.book(ask=["Northlight"])
+    left_behind = claim(world, owner="dead")
+    world.book(ask=["Lumen"])
+    world.post.replies.clear()
+
+    world.pass_time(hours=-3)
+    world.tick()
+    assert [len(world.subjects(to=to)) for to in (CLEARSIGN, "Lumen")] == [1, 1]
+    assert world.subjects(to=NORTHLIGHT) == []  # its worker may be sending still
+
+    world.now += LEASE
+    world.tick()
+    assert len(world.subjects(to=NORTHLIGHT)) == 1
+    assert [mail.attempts for mail in world.outbox() if mail.id == left_behind.id] == [2]
+
+
 def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_until_it_is_corrected(
     world_on_either: World,
 ) -> None:
