@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, redirect, request, url_for
+from flask import Flask, abort, g, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -197,6 +197,7 @@ def guard(app: Flask) -> None:
         by_itself = endpoint in NO_ACTIVITY or (endpoint in RELOADED and is_fragment())
         if not by_itself and request_now() - person.last_seen_at > TOUCH_EVERY:
             touch_session(current_user.get_id(), now=request_now())
+            g.pop("has_committed")  # it is nothing of what was asked for
         return None
 
 

@@ -32,5 +32,6 @@ def admit_display() -> Response | None:
         return answer
     if found.last_seen_at is None or abs(request_now() - found.last_seen_at) > TOUCH_EVERY:
         touch_display(found.id, now=request_now())
+        g.pop("has_committed")  # as with a login: it is nothing of what was asked for
     g.display = found
     return None

@@ -58,7 +58,7 @@ def poll_answer(sight: Sight, *, endpoint: str) -> BaseResponse:
     found = badges(sight, list(seen), now=request_now())
     alive = [item for item in found if not item.over]
     next_watch = _watch([(item.badge.visit_id, item.badge.kind, item.badge.stamp) for item in alive], endpoint)
-    if next_watch is not None and next_watch.seen == request.args["seen"]:
+    if next_watch is not None and next_watch.seen == request.args["seen"] and "late" not in request.args:
         return BaseResponse(status=204)
     return _news_page(found, seen, next_watch)
 
@@ -73,6 +73,7 @@ def _news_page(found: Sequence[LiveBadge], seen: dict[int, str], next_watch: Wat
         changed=changed,
         turned=frozenset(item.badge.visit_id for item in turned),
         news=tuple(dict.fromkeys(f"{item.reference}: {item.badge.words}" for item in turned)),
+        was_late="late" in request.args,
     )
     if changed:
         response.headers["HX-Trigger"] = "badge-changed, badge-turned" if turned else "badge-changed"

@@ -1,6 +1,8 @@
 """The database: the declarative base, the column types that keep instants honest, and the two kinds of session."""
 
 import re
+import select
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -8,6 +10,7 @@ from enum import Enum as PythonEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+from flask import g
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     BigInteger,
@@ -20,13 +23,47 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     event,
+    make_url,
 )
 from sqlalchemy import text as text_of
 from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+
+from shared.errors import CommitInDoubtError
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
 """FULL because people are told "accepted": an answer must survive a power cut. What is removed is overwritten."""
+
+POSTGRESQL_LIMITS = ("lock_timeout = '10s'", "statement_timeout = '30s'", "idle_in_transaction_session_timeout = '60s'")
+"""Nobody waits longer for a lock than a person does for a page, and a client that is gone holds none for ever."""
+
+POSTGRESQL_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, the last in milliseconds: a server that falls silent is found out. DATABASE_URL may say otherwise."""
+
+POOL_WAIT_SECONDS = 10
+
+SQLITE_FAULTS = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 23, 26})
+"""SQLite's codes for what befalls a database: no permission, busy, locked, no memory, read-only, interrupted, disk
+error, damaged, full, can't be opened, lock protocol, forbidden, no database. Any other code is a wrong statement."""
+
+POSTGRESQL_FAULTS = frozenset({"25006", "25P03", "42P01", "42703"})
+"""Read-only, idle for too long, no such table or column (not migrated yet): what the driver does not count among the
+server's troubles."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -96,10 +133,19 @@ def transaction() -> Iterator[Session]:
     """One write transaction, committed at the end of the block, rolled back when it raises.
 
     On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a read that is upgraded later fails with "database
-    is locked" however long one waits. On PostgreSQL rows are locked by the actions themselves.
+    is locked" however long one waits. On PostgreSQL rows are locked by the actions themselves. Afterwards
+    ``g.has_committed`` is set. Raises CommitInDoubtError if the answer to COMMIT was lost on its way.
     """
     with Session(db.engine.execution_options(write=True), expire_on_commit=False) as session, session.begin():
         yield session
+        session.flush()
+        try:
+            session.commit()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise CommitInDoubtError from error
+            raise
+    g.has_committed = True
 
 
 @contextmanager
@@ -150,12 +196,66 @@ def _keep_values_out(context: ExceptionContext) -> None:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
-def prepare_engine(engine: Engine) -> None:
-    """Give SQLite connections their pragmas and leave BEGIN to us; keep values out of what either says of an error."""
-    event.listen(engine, "handle_error", _keep_values_out)
-    if engine.dialect.name != "sqlite":
-        return
+DATABASE_ERRORS = (SQLAlchemyError, CommitInDoubtError)
+"""What a use of the database can raise; ``database_fault`` tells its own troubles from bugs."""
 
+
+def database_fault(error: BaseException) -> str:
+    """What keeps the database from doing its work, by the short name that its driver has for it; empty for an error
+    that is no fault of the database but a bug."""
+    if isinstance(error, CommitInDoubtError):
+        return "connection lost in COMMIT"
+    if isinstance(error, PoolTimeoutError):
+        return "no free connection"
+    if isinstance(error, PendingRollbackError):
+        return "connection lost" if error.code == "8s2b" else ""
+    if not isinstance(error, DBAPIError):
+        return ""
+    driver = error.orig
+    if isinstance(driver, sqlite3.Error):
+        is_fault = getattr(driver, "sqlite_errorcode", 0) & 0xFF in SQLITE_FAULTS
+        lacks_table = str(driver).startswith(("no such table", "no such column"))  # not migrated yet
+        return driver.sqlite_errorname if is_fault or lacks_table else ""
+    state = getattr(driver, "sqlstate", None)
+    is_fault = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return f"{type(driver).__name__} {state or ''}".strip() if is_fault or state in POSTGRESQL_FAULTS else ""
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """How an engine is made. Errors never show a statement's values: these are patients' names and addresses."""
+    options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": POOL_WAIT_SECONDS}
+    if not url.startswith("sqlite"):
+        told = make_url(url).query
+        options["connect_args"] = {name: value for name, value in POSTGRESQL_NETWORK.items() if name not in told}
+    return options
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Give connections their limits; on SQLite leave BEGIN to us, on PostgreSQL use no connection that was hung up.
+    Keep values out of what either says of an error."""
+    event.listen(engine, "handle_error", _keep_values_out)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    else:
+        _prepare_postgresql(engine)
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_limits(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.execute("; ".join(f"SET {limit}" for limit in POSTGRESQL_LIMITS))
+        dbapi_connection.commit()
+
+    @event.listens_for(engine, "checkout")
+    def is_still_open(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
+        """An idle connection on which something can be read was closed by the server: a look without a round trip."""
+        poll = select.poll()
+        poll.register(dbapi_connection.fileno(), select.POLLIN)
+        if poll.poll(0):
+            raise DisconnectionError
+
+
+def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_pragmas(dbapi_connection: Any, _record: Any) -> None:
         dbapi_connection.isolation_level = None

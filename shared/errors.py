@@ -28,5 +28,9 @@ class BusyError(Exception):
     """Too many want the same costly thing at once; the same wish can be met a moment later."""
 
 
+class CommitInDoubtError(Exception):
+    """The connection to the database broke while a transaction was being committed: it may hold or not."""
+
+
 class SettingsError(Exception):
     """The environment does not describe a runnable product; the message lists every fault at once."""

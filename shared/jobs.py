@@ -29,7 +29,7 @@ from shared.actions import (
     remove_old_notes,
     remove_old_patients,
 )
-from shared.db import db, empty_log
+from shared.db import database_fault, db, empty_log
 from shared.mails import MailRenderer
 from shared.metrics import JOB_FAILURES, JOB_SECONDS
 from shared.queries import clinic_ids, due_request_ids
@@ -44,6 +44,7 @@ REMOVAL_SHARE = 100
 REMOVAL_SHARES = 10
 """Shares of a kind in one cycle; the rest waits for the next."""
 HEARTBEAT_EVERY = timedelta(seconds=10)
+COMPLAIN_EVERY = timedelta(minutes=1)
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 STOP_WITHIN_SECONDS = 8
@@ -107,11 +108,15 @@ def sender_for(app: Flask) -> Sender:
 
 
 class JobRunner:
-    """Runs cycles inside the app's context, keeps the heartbeat, and survives a failing cycle."""
+    """Runs cycles inside the app's context, keeps the heartbeat, and survives a failing cycle.
+
+    While the database is away it says so once a minute for each job.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._beats: dict[str, datetime] = {}
+        self._complaints: dict[str, datetime] = {}
 
     def run(self, job: Job) -> bool:
         """One cycle. An error is logged and False returned: the next cycle tries again what is still due."""
@@ -124,19 +129,30 @@ class JobRunner:
                     job.cycle()
                 if beat:
                     mark_job_completed(job.name, now=clock.utc_now())
-            except Exception:
+            except Exception as error:
                 self._beats.pop(job.name, None)
                 JOB_FAILURES.labels(job.name).inc()
-                log.exception("Job %s failed; it runs again in %s s.", job.name, job.every_seconds)
+                fault = database_fault(error)
+                if not fault:
+                    log.exception("Job %s failed; it runs again in %s s.", job.name, job.every_seconds)
+                elif _is_time(self._complaints, job, COMPLAIN_EVERY):
+                    log.error("Job %s waits: the database can't be used (%s).", job.name, fault)
                 return False
+        if self._complaints.pop(job.name, None):
+            log.info("Job %s goes on.", job.name)
         return True
 
     def _beat_is_due(self, job: Job) -> bool:
-        now = clock.utc_now()
-        if job.name in self._beats and abs(now - self._beats[job.name]) < HEARTBEAT_EVERY:
-            return False
-        self._beats[job.name] = now
-        return True
+        return _is_time(self._beats, job, HEARTBEAT_EVERY)
+
+
+def _is_time(last: dict[str, datetime], job: Job, every: timedelta) -> bool:
+    """Whether it was long enough ago, or is yet to come by a clock that was set back; then it counts anew from now."""
+    now = clock.utc_now()
+    if job.name in last and abs(now - last[job.name]) < every:
+        return False
+    last[job.name] = now
+    return True
 
 
 class SteadyStore(MemoryJobStore):  # type: ignore[misc]  # without types of its own

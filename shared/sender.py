@@ -5,6 +5,7 @@ import random
 import secrets
 import smtplib
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from shared.actions import (
     put_off_mail,
 )
 from shared.actions.deliveries import LEASE
+from shared.db import DATABASE_ERRORS, database_fault
 from shared.mails import MailRenderer, UnmailableError
 from shared.metrics import MAILS
 from shared.queries import letter_of, mail_is_ahead_of_time, mail_is_due
@@ -40,6 +42,8 @@ WIRE_POLICY = SMTP_POLICY.clone(cte_type="7bit")
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_CYCLE = timedelta(seconds=30)
 """After which one cycle leaves the rest to the next, so that a long queue does not look like a job that hangs."""
+MARK_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 15, 30, 60)
+"""Between the tries to write down what became of a mail: together well within its lease."""
 
 NOBODY_THERE = frozenset({550, 551, 553})
 
@@ -214,16 +218,33 @@ class Sender:
             mark_mail_refused(claimed, error=str(error), nobody_there=True, now=now())
             return Reply(Verdict.REFUSED, "")
         reply = submit(host, self._sender, due.letter.recipient, message)
+        return _persist(lambda: self._mark(claimed, reply, now()))
+
+    def _mark(self, claimed: ClaimedMail, reply: Reply, at: datetime) -> Reply:
         if reply.verdict is Verdict.TAKEN:
-            mark_mail_sent(claimed, now=now())
+            mark_mail_sent(claimed, now=at)
         elif reply.verdict is Verdict.REFUSED:
-            mark_mail_refused(claimed, error=reply.words, nobody_there=reply.nobody_there, now=now())
+            mark_mail_refused(claimed, error=reply.words, nobody_there=reply.nobody_there, now=at)
         else:
             jitter = self._dice.random()
-            state = put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=jitter, now=now())
+            state = put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=jitter, now=at)
             if state is MailState.DEAD:
                 return replace(reply, verdict=Verdict.DEAD)
         return reply
+
+
+def _persist(mark: Callable[[], Reply]) -> Reply:
+    """Write down what became of a mail, also if the database is away for a while: the mail server takes nothing back,
+    and a mail that is not marked would leave once more."""
+    for pause in MARK_PAUSES_SECONDS:
+        try:
+            return mark()
+        except DATABASE_ERRORS as error:
+            if not database_fault(error):
+                raise
+            log.warning("A mail can't be marked (%s). It is tried again.", database_fault(error))
+        time.sleep(pause)
+    return mark()
 
 
 def _tell(claimed: ClaimedMail, reply: Reply) -> None:

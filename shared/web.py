@@ -14,14 +14,13 @@ import flask_migrate
 from flask import Flask, Request, Response, current_app, g, make_response, render_template, request, url_for
 from flask_mail import Mail
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.formparser import FormDataParser
 from werkzeug.routing import IntegerConverter, MapAdapter
 
 from shared import clock, edge, times
-from shared.db import db, prepare_engine
-from shared.errors import BusyError, DomainError, NotFoundError
+from shared.db import DATABASE_ERRORS, database_fault, db, engine_options, prepare_engine
+from shared.errors import BusyError, CommitInDoubtError, DomainError, NotFoundError
 from shared.meeting import MeetingProvider, pin_text, provider_from
 from shared.settings import Settings
 from shared.states import BADGE_WORDS, BadgeKind
@@ -106,7 +105,7 @@ def create_base(name: str, settings: Settings) -> App:
         SECRET_KEY=settings.secret_keys[0],
         SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True},  # errors' words go into logs, statements' values don't
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         MAX_FORM_PARTS=500,
@@ -171,22 +170,56 @@ def holds_form() -> bool:
 
 
 def form_notice(status: int, title: str, sentence: str) -> Response:
-    """What kept something from being done, for a page that stays as it is; a poll that gets it is the last one."""
-    is_poll = request.headers.get("HX-Trigger") == "watch"
-    response = page("shared/form_notice.html", status=status, title=title, sentence=sentence, stops_watch=is_poll)
+    """What kept something from being done, for a page that stays as it is. A poll that gets it is the last one, unless
+    the fault is ours: then it goes on, more slowly, and takes the notice away when all is well."""
+    is_poll, is_ours = request.headers.get("HX-Trigger") == "watch", status >= 500
+    if is_poll and is_ours and "late" in request.args:
+        return Response(status=status, headers={"HX-Reswap": "none"})
+    response = page(
+        "shared/form_notice.html",
+        status=status,
+        title=title,
+        sentence=sentence,
+        slows_watch=is_poll and is_ours,
+        stops_watch=is_poll and not is_ours,
+    )
     response.headers.update({"HX-Retarget": "#form-notice", "HX-Reselect": "#form-notice", "HX-Reswap": "outerHTML"})
     return response
 
 
 def error_page(status: int, title: str, sentence: str) -> Response:
-    """An error in the app's own clothes, that needs neither login nor database; a page with a form shows it there."""
-    if holds_form():
-        return form_notice(status, title, sentence)
-    response = make_response(render_template("error.html", status=status, title=title, sentence=sentence), status)
+    """An error in the app's own clothes, that needs neither login nor database. A page that HTMX asks from stays and
+    shows it, if it holds a form or if the fault is ours; a form that was sent is kept in it, to be sent again."""
+    if holds_form() or (status >= 500 and is_fragment()):
+        is_poll = status >= 500 and request.headers.get("HX-Trigger") == "watch"
+        response = form_notice(status, *(_STALE if is_poll else (title, sentence)))
+    else:
+        kept = _sent_form() if status >= 500 else ()
+        response = make_response(
+            render_template("error.html", status=status, title=title, sentence=sentence, kept=kept), status
+        )
     if status == 503:
         response.headers["Retry-After"] = "10"
     return response
 
+
+def _sent_form() -> tuple[tuple[str, str], ...]:
+    """What was typed into a form that could not be taken; nothing of a form that may hold a secret."""
+    try:
+        sent = request.form
+    except HTTPException:
+        return ()
+    return tuple(sent.items(multi=True)) if TYPED_FORMS & set(sent) else ()
+
+
+TYPED_FORMS = frozenset({"author", "nonce", "reason"})
+"""Fields by which forms are known that hold something typed and no secret."""
+
+_STALE = ("Not up to date", "The database can't be reached, so what this page shows may be old. It goes on by itself.")
+_IN_DOUBT = (
+    "We can't tell whether that was saved",
+    "The database went away at the very moment. Try again: what was done already is not done twice.",
+)
 
 _ERROR_WORDS = {
     400: ("That did not arrive as it should", "Go back, reload the page and try again."),
@@ -230,10 +263,16 @@ def _prepare_errors(app: Flask) -> None:
         sentence = "Nothing was changed. Go back and try again in a few seconds."
         return error_page(503, "Many people are logging in just now", sentence)
 
-    @app.errorhandler(OperationalError)
-    def database_error(error: OperationalError) -> Response:
-        log.error("Database not available in %s: %s", request.endpoint, type(error.orig).__name__)
-        return error_page(503, *_ERROR_WORDS[503])
+    def database_error(error: Exception) -> Response:
+        fault = database_fault(error)
+        if not fault:
+            raise error
+        log.error("Database not available in %s: %s", request.endpoint, fault)
+        is_doubtful = isinstance(error, CommitInDoubtError) or "has_committed" in g
+        return error_page(503, *(_IN_DOUBT if is_doubtful else _ERROR_WORDS[503]))
+
+    for kind in DATABASE_ERRORS:
+        app.register_error_handler(kind, database_error)
 
 
 def _prepare_templates(app: Flask, name: str) -> None:

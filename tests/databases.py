@@ -1,5 +1,6 @@
 """Databases for tests: SQLite on files, and a real PostgreSQL, each copied from a template at the migration head."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -17,6 +18,9 @@ from tests.lending import Lending
 
 POSTGRES_VARIABLE = "DISPATCH_TEST_POSTGRES"
 """Where a test run's PostgreSQL listens: started once, before workers are."""
+
+REVISION_VARIABLE = "DISPATCH_TEST_REVISION"
+"""Which migration the databases of a test run are at; the newest unless told otherwise."""
 
 # A test's database need not survive a power cut; its races are the same. The races want many connections.
 _CONFIG = """
@@ -59,10 +63,10 @@ def running_postgres() -> Iterator[str]:
 
 
 def migrate(url: str, instance_path: Path) -> None:
-    """Bring a database to the migration head, as an administrator would."""
+    """Bring a database to the migration head (or where the run is told to be), as an administrator would."""
     app = create_base("jobs", from_environ(environ_for(url, instance_path)))
     with app.app_context():
-        flask_migrate.upgrade()
+        flask_migrate.upgrade(revision=os.environ.get(REVISION_VARIABLE, "head"))
         app.extensions["sqlalchemy"].engine.dispose()
 
 
@@ -117,20 +121,32 @@ class PostgresTemplate:
     def __init__(self, uri: str, folder: Path) -> None:
         self._uri = uri
         run = uuid.uuid4().hex[:12]
-        self._name = f"template_{run}"
+        self.name = f"template_{run}"
         self._names = Lending(lambda number: f"test_{run}_{number}")
-        self._execute(f'create database "{self._name}"')
-        migrate(self._url(self._name), folder)
+        self._execute(f'create database "{self.name}"')
+        migrate(self._url(self.name), folder)
 
     @contextmanager
     def database(self) -> Iterator[str]:
         """The address of a fresh database, dropped afterwards whoever is still connected."""
         with self._names.lend() as name:
-            self._execute(f'create database "{name}" template "{self._name}"')
+            self._execute(f'create database "{name}" template "{self.name}"')
             try:
                 yield self._url(name)
             finally:
                 self._execute(f'drop database "{name}" with (force)')
+
+    @contextmanager
+    def database_in(self, folder: Path) -> Iterator[str]:
+        """The same, with its tables in a folder of the server's user, which may be on another disk."""
+        with self._names.lend() as name:
+            self._execute(f"create tablespace \"{name}\" location '{folder}'")
+            self._execute(f'create database "{name}" template "{self.name}" tablespace "{name}"')
+            try:
+                yield self._url(name)
+            finally:
+                self._execute(f'drop database "{name}" with (force)')
+                self._execute(f'drop tablespace "{name}"')
 
     def _url(self, name: str) -> str:
         host = psycopg.conninfo.conninfo_to_dict(self._uri)["host"]

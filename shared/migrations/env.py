@@ -37,6 +37,12 @@ def check_foreign_keys(connection: sa.Connection) -> None:
             raise RuntimeError(f"A migration broke references: {broken[:5]}")
 
 
+def lift_time_limit(connection: sa.Connection) -> None:
+    """A large table takes its time. For locks a migration waits no longer than others do: all wait behind it."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 with db.engine.connect() as connection:
     set_foreign_keys(connection, "OFF")
     context.configure(
@@ -47,6 +53,7 @@ with db.engine.connect() as connection:
         compare_type=compare_type,
     )
     with context.begin_transaction():
+        lift_time_limit(connection)
         context.run_migrations()
         check_foreign_keys(connection)
     connection.commit()

@@ -227,9 +227,11 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     },
     "display.poll": {
         "seen": looks("{theirs[visit_id]}.p000000", f"{UNKNOWN}.p000000"),
+        "late": TEXT,
     },
     "live.poll": {
         "seen": looks("{theirs[visit_id]}.p000000", "{colleagues[visit_id]}.p000000", f"{UNKNOWN}.p000000"),
+        "late": TEXT,
     },
     "visits.new": {"date": TEXT},
     "visits.interpreters": {"language": looks("{theirs[tag]}", "zz", "x\0")},

@@ -267,7 +267,7 @@ def _screen_poll(desk: Desk) -> Sending:
     screen = _screen(desk)
     screen.send()
     seen = f"{desk.things['visit_id']}.p000000"
-    return replace(desk.reloading("/display/badges", "display.poll", seen=seen), client=screen.client)
+    return replace(desk.reloading("/display/badges", "display.poll", seen=seen, late="1"), client=screen.client)
 
 
 def _patient(desk: Desk) -> Sending:
@@ -357,7 +357,9 @@ FORMS: Mapping[str, Callable[[Desk], Sending]] = {
     "search.find": lambda desk: desk.form("/schedule/search", "search.find", patient="somebody", either="", page="1"),
     "display.open_board": _screen,
     "display.poll": _screen_poll,
-    "live.poll": lambda desk: desk.reloading("/badges", "live.poll", seen=f"{desk.things['visit_id']}.p000000"),
+    "live.poll": lambda desk: desk.reloading(
+        "/badges", "live.poll", seen=f"{desk.things['visit_id']}.p000000", late="1"
+    ),
     # visits
     "visits.new": lambda desk: desk.asking("/visits/new", "visits.new", date=str(TOMORROW)),
     "visits.interpreters": lambda desk: desk.reloading("/visits/interpreters", "visits.interpreters", language="ase"),
