@@ -130,8 +130,9 @@ def _judged(found: Iterable[health.Finding], now: datetime) -> Iterator[Finding]
     """What the probes judge, in words. The clinics are asked for where the migration is right."""
     for finding in found:
         if finding.about is About.MIGRATION:
-            yield _migration(finding.state)
-            if finding.state is not State.OK:
+            migration = _migration(finding.state)
+            yield migration
+            if not migration.well:
                 return
             yield _clinics()
         elif finding.about is About.JOB:
@@ -143,11 +144,13 @@ def _judged(found: Iterable[health.Finding], now: datetime) -> Iterator[Finding]
 def _migration(state: State) -> Finding:
     if state is State.OK:
         return Finding("Migration", True, f"at the newest, {revisions.head()}")
+    if state is State.ONE_BEHIND:
+        return Finding("Migration", True, f"at {revisions.one_behind_head()}, which is enough. {MIGRATE}")
     standing = {State.EMPTY: Standing.EMPTY, State.UNKNOWN: Standing.UNKNOWN}.get(state, Standing.BEHIND)
-    return Finding("Migration", False, NOT_AT_HEAD[standing])
+    return Finding("Migration", False, NOT_USABLE[standing])
 
 
-NOT_AT_HEAD = {
+NOT_USABLE = {
     Standing.EMPTY: f"The database has no tables yet. {MIGRATE}",
     Standing.BEHIND: f"The database is older than the program. {MIGRATE}",
     Standing.UNKNOWN: "The database was made by another version of the program. Install that one.",

@@ -94,9 +94,7 @@ def _migration(heads: tuple[str, ...]) -> State:
     """A database that a newer program has migrated is no obstacle: migrations only add, so the old program goes on."""
     if not heads:
         return State.EMPTY
-    if revisions.is_one_behind(heads):
-        return State.ONE_BEHIND
-    known = {Standing.HEAD: State.OK, Standing.BEHIND: State.TOO_OLD}
+    known = {Standing.HEAD: State.OK, Standing.ONE_BEHIND: State.ONE_BEHIND, Standing.BEHIND: State.TOO_OLD}
     return known.get(revisions.standing_of(heads), State.UNKNOWN)
 
 

@@ -13,12 +13,19 @@ from shared.db import sqlite_file
 
 
 class Standing(StrEnum):
-    """How far a database has been migrated. UNKNOWN: by another program, most likely a newer one of ours."""
+    """How far a database has been migrated. ONE_BEHIND lacks the newest migration alone, which the program never needs:
+    old and new processes may overlap. UNKNOWN: by another program, most likely a newer one of ours."""
 
     EMPTY = "empty"
     BEHIND = "behind"
+    ONE_BEHIND = "one_behind"
     HEAD = "head"
     UNKNOWN = "unknown"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether this program can do all its work on such a database."""
+        return self in {Standing.HEAD, Standing.ONE_BEHIND}
 
 
 def standing(engine: Engine) -> Standing:
@@ -40,12 +47,9 @@ def standing_of(heads: tuple[str, ...]) -> Standing:
     """The same, of what stands in the database's own record."""
     if heads == (head(),):
         return Standing.HEAD
+    if heads == (one_behind_head(),):
+        return Standing.ONE_BEHIND
     return Standing.BEHIND if len(heads) == 1 and _is_known(heads[0]) else Standing.UNKNOWN
-
-
-def is_one_behind(heads: tuple[str, ...]) -> bool:
-    """Whether a database lacks the newest migration alone: this program works with it too."""
-    return heads == (_scripts().get_revision(head()).down_revision,)
 
 
 def head() -> str:
@@ -53,6 +57,13 @@ def head() -> str:
     newest = _scripts().get_current_head()
     assert newest is not None
     return newest
+
+
+def one_behind_head() -> str:
+    """The migration before the newest."""
+    before = _scripts().get_revision(head()).down_revision
+    assert isinstance(before, str)
+    return before
 
 
 def _is_known(revision: str) -> bool:

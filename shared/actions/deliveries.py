@@ -41,13 +41,15 @@ class ClaimedMail:
 def claim_mail(*, owner: str, now: datetime) -> ClaimedMail | None:
     """Take the next due mail under a lease, or None when nothing is due. The try counts from here.
 
-    Counting at the claim retires a mail that kills its worker. Workers skip each other's rows.
+    Counting at the claim retires a mail that kills its worker. Workers skip each other's rows, and kinds of mail that
+    only a newer program knows, which runs beside this one while it is brought up to date.
     """
     with transaction() as session:
         mail = session.scalar(
             select(Mail)
             .where(
                 Mail.state == MailState.QUEUED,
+                Mail.kind.in_(MailKind),
                 Mail.next_try_at <= now,
                 or_(Mail.lease_until.is_(None), Mail.lease_until <= now),
             )

@@ -5,7 +5,7 @@ import click
 from shared import clock
 from shared.actions import reset_factor_of
 from shared.cli.answers import Address
-from shared.cli.opening import installation, require_newest
+from shared.cli.opening import installation, require_usable
 
 
 @click.command(name="reset-second-factor")
@@ -16,6 +16,6 @@ def reset_second_factor(email: str) -> None:
     For an administrator who has lost phone and recovery codes; everybody else asks one. The password stays.
     """
     with installation():
-        require_newest()
+        require_usable()
         name = reset_factor_of(email, now=clock.utc_now())
     click.echo(f"{name} has no second factor any more and is logged out everywhere. The password stays as it was.")

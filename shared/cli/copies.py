@@ -49,7 +49,7 @@ def restore(file: Path, *, migrate: bool) -> None:
     with installation():
         database = _database_file()
         restored = restore_backup(file.absolute(), database, now=clock.utc_now())
-        is_old = restored.contents.standing is Standing.BEHIND
+        is_old = restored.contents.standing is not Standing.HEAD
         if is_old and migrate:
             flask_migrate.upgrade()
     click.echo(f"{database} holds {_told(restored.contents)}. What happened later is lost.")

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, ProgrammingError
 
 from shared import logs, revisions
-from shared.checks import NOT_AT_HEAD, first_line
+from shared.checks import NOT_USABLE, first_line
 from shared.db import db
 from shared.errors import DomainError, SettingsError
 from shared.revisions import Standing
@@ -67,21 +67,21 @@ def installation(*, serves: bool = False) -> Iterator[Installation]:
             db.engine.dispose()
 
 
-def require_newest() -> None:
-    """Refuse a database that can't be reached, or that is not at the newest migration."""
+def require_usable() -> None:
+    """Refuse a database that can't be reached, or that this program can't work on."""
     try:
         standing = revisions.standing(db.engine)
     except DBAPIError as error:
         raise _unusable(error) from error
-    if standing is not Standing.HEAD:
-        raise click.ClickException(NOT_AT_HEAD[standing])
+    if not standing.is_usable:
+        raise click.ClickException(NOT_USABLE[standing])
 
 
-def refuse(unwanted: Standing) -> None:
-    """Refuse a database that is at this standing, and take any other: old and new processes may overlap."""
+def refuse(*unwanted: Standing) -> None:
+    """Refuse a database that is at one of these standings, and take any other: old and new processes may overlap."""
     standing = revisions.standing(db.engine)
-    if standing is unwanted:
-        raise click.ClickException(NOT_AT_HEAD[standing])
+    if standing in unwanted:
+        raise click.ClickException(NOT_USABLE[standing])
 
 
 def _unusable(error: DBAPIError) -> click.ClickException:

@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from shared import jobs as job_module
-from shared.cli.opening import installation, refuse, require_newest
+from shared.cli.opening import installation, refuse, require_usable
 from shared.queries import heartbeats
 from shared.revisions import Standing
 from shared.watching import watch_jobs
@@ -20,7 +20,7 @@ def jobs() -> None:
 def list_jobs() -> None:
     """Show each job, how often it runs, and when it last began and came to its end."""
     with installation() as opened:
-        require_newest()
+        require_usable()
         beats = heartbeats()
         click.echo(f"{'job':<20} {'every':>6}  {'last began':<24} last ended")
         for job in job_module.job_list(job_module.sender_for(opened.app)):
@@ -34,7 +34,7 @@ def list_jobs() -> None:
 def run_job(name: str) -> None:
     """Run one cycle of the job NAME, now. It does no harm beside the running jobs."""
     with installation() as opened:
-        require_newest()
+        require_usable()
         found = {job.name: job for job in job_module.job_list(job_module.sender_for(opened.app))}
         if name not in found:
             raise click.UsageError(f"There is no job {name}. There are {', '.join(found)}.")
@@ -48,7 +48,7 @@ def run_job(name: str) -> None:
 def serve() -> None:
     """Run all jobs until stopped."""
     with installation(serves=True) as opened:
-        refuse(Standing.EMPTY)
+        refuse(Standing.EMPTY, Standing.BEHIND)
         job_module.hold_stop_signals()
         sender = job_module.sender_for(opened.app)
         try:
@@ -62,7 +62,7 @@ def serve() -> None:
 def tick() -> None:
     """Run each job once, now."""
     with installation() as opened:
-        refuse(Standing.EMPTY)
+        refuse(Standing.EMPTY, Standing.BEHIND)
         runner = job_module.JobRunner(opened.app)
         found = job_module.job_list(job_module.sender_for(opened.app))
         faults = {job.name: _run(runner, job) for job in found}

@@ -14,7 +14,7 @@ from shared import clock, demo
 from shared.actions import FirstAdmin, NewClinic
 from shared.actions import create_clinic as create_clinic_with_admin
 from shared.cli.answers import Address, Line, Phone, Zone
-from shared.cli.opening import installation, refuse, require_newest
+from shared.cli.opening import installation, refuse, require_usable
 from shared.passwords import LONGEST, SHORTEST, password_fault
 from shared.queries import installed_clinics
 from shared.revisions import Standing
@@ -55,7 +55,7 @@ def create_clinic(*, password_stdin: bool, yes: bool, **given: str | None) -> No
     if password_stdin:
         _demand(given)
     with installation() as opened:
-        require_newest()
+        require_usable()
         _confirm_another(yes=yes, asking=not password_stdin)
         answers = {
             field: given[field] or click.prompt(question, type=kind) for field, (question, kind) in QUESTIONS.items()
@@ -78,7 +78,7 @@ def load_demo() -> None:
     Outside development everybody in them gets a password that was made for this database alone.
     """
     with installation() as opened:
-        require_newest()
+        require_usable()
         password = demo.PASSWORD if opened.settings.development else secrets.token_urlsafe(16)
         if not demo.load_if_empty(password=password, now=clock.utc_now()):
             raise click.ClickException("The database holds a clinic already; nothing was loaded.")

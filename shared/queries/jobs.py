@@ -8,14 +8,15 @@ from sqlalchemy import and_, exists, or_, select
 from shared.db import reading
 from shared.models import Clinic, Mail, Request
 from shared.outbox import ahead_of_time
-from shared.states import MailState, RequestState
+from shared.states import MailKind, MailState, RequestState
 
 
 def mail_is_due(*, now: datetime) -> bool:
     """Whether a mail waits to be sent that no worker holds."""
     with reading() as session:
         free = or_(Mail.lease_until.is_(None), Mail.lease_until <= now)
-        due = exists().where(Mail.state == MailState.QUEUED, Mail.next_try_at <= now, free)
+        known = Mail.kind.in_(MailKind)
+        due = exists().where(Mail.state == MailState.QUEUED, known, Mail.next_try_at <= now, free)
         return bool(session.scalar(select(due)))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.actions import claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
 from shared.actions.deliveries import LEASE
+from shared.db import db
 from shared.models import CompanyAddress, Request
 from shared.queries import letter_of
 from shared.states import MailKind, MailState, RequestState
@@ -270,6 +271,22 @@ def test_after_the_clock_was_set_back_nothing_waits_for_it_to_catch_up(world_on_
     world.tick()
     assert len(world.subjects(to=NORTHLIGHT)) == 1
     assert [mail.attempts for mail in world.outbox() if mail.id == left_behind.id] == [2]
+
+
+def test_a_kind_of_mail_that_only_a_newer_program_knows_is_left_to_that(world_on_either: World) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    with world.jobs.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        else:
+            connection.exec_driver_sql("ALTER TABLE mail DROP CONSTRAINT ck_mail_mail_kind")
+        connection.exec_driver_sql("UPDATE mail SET kind = 'carrier_pigeon'")
+    with world.jobs.app_context():
+        assert claim_mail(owner="w", now=world.now) is None
+    world.tick()
+
+    assert world.post.received == []
 
 
 def test_a_permanent_refusal_marks_the_address_and_the_company_is_not_offered_until_it_is_corrected(
