@@ -39,3 +39,19 @@ def test_links_of_documents_lead_somewhere(name: str) -> None:
         if heading:
             headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
             assert heading in {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in headings}, target
+
+
+def test_every_decision_stands_in_the_list_in_its_order() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(file.name for file in folder.glob("[0-9]*.md"))
+    listed = re.findall(r"^(\d+)\. \[.+\]\((.+)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+
+    assert [name for _number, name in listed] == files
+    assert [int(number) for number, _name in listed] == [int(name[:2]) for name in files] == [*range(1, len(files) + 1)]
+
+
+def test_every_folder_of_tests_stands_in_the_map() -> None:
+    [row] = re.findall(r"^\| `tests/` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    folders = {file.parent.name for file in (ROOT / "tests").glob("*/__init__.py")}
+
+    assert set(re.findall(r"`(\w+)/`", row)) == folders
