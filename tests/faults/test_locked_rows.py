@@ -25,7 +25,8 @@ def world(postgres_template: PostgresTemplate) -> Iterator[World]:
 def test_a_request_that_moved_between_a_look_and_its_lock_is_seen_as_it_is_now(world: World) -> None:
     request = world.request_of(world.book(ask=["Clearsign"]))
     with world.jobs.app_context(), transaction() as session:
-        assert session.get_one(Request, request.id).state is RequestState.PENDING
+        loaded = session.get_one(Request, request.id)  # a session forgets what nobody holds
+        assert loaded.state is RequestState.PENDING
         world.change(Request, request.id, state=RequestState.EXPIRED)
 
         assert lock_request(session, request.id).state is RequestState.EXPIRED
@@ -35,7 +36,8 @@ def test_an_answer_that_came_between_a_look_and_the_invites_lock_is_seen(world: 
     visit = world.book(ask=["Clearsign"])
     [invite] = world.invites_of(visit)
     with world.jobs.app_context(), transaction() as session:
-        assert session.get_one(Invite, invite.id).answer is None
+        loaded = session.get_one(Invite, invite.id)
+        assert loaded.answer is None
         world.decline(visit, "Clearsign")
 
         assert [found.answer for found in lock_invites(session, invite.request_id)] == [Answer.DECLINED]
