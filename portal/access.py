@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, g, redirect, request, url_for
+from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from portal.admission import admit_display
+from portal.browsers import forget_pages
 from portal.drafts import lost_login_page
 from shared.actions import touch_session
 from shared.edge import note_refusal
@@ -189,7 +190,7 @@ def guard(app: Flask) -> None:
         if endpoint is None:
             return None  # not found; by now the error page knows who reads it
         if not signed_in:
-            return _to_login(endpoint)
+            return forget_pages(_to_login(endpoint)) if "_user_id" in session else _to_login(endpoint)
         person = viewer()
         if person.scope.role not in ACCESS.get(endpoint, frozenset()):
             note_refusal("role")

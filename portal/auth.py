@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from portal.access import DRAFTS
-from portal.browsers import remember, visitor
+from portal.browsers import forget_pages, remember, visitor
 from portal.drafts import Draft, open_draft, posted_author
 from portal.half_way import go_half_way
 from portal.login_form import LoginForm
@@ -111,7 +111,7 @@ def log_out_now() -> Response:
     log_out(current_user.get_id(), now=request_now())
     logout_user()
     session.clear()
-    return redirect(url_for(".login"), 303)
+    return forget_pages(redirect(url_for(".login"), 303))
 
 
 @bp.get("/favicon.ico")

@@ -57,6 +57,13 @@ def remember(response: Response, known: KnownBrowser) -> Response:
     return response
 
 
+def forget_pages(response: Response) -> Response:
+    """Let the browser drop the pages that it holds ready for its Back button. Not its cookies: those of displays and of
+    other sites under this domain would go too. Nothing of ours is in its storage."""
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
 def _known() -> tuple[KnownBrowser, ...]:
     token = request.cookies.get(cookie_name(services().settings, PURPOSE), "")
     value = services().tokens.unseal(token, max_age=KEPT_FOR, now=request_now()) if token else None

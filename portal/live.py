@@ -1,4 +1,5 @@
 """Keeps the badges of an open page true: one poll per page, which says what it has seen and gets what changed.
+It is also how an open page learns that its login has ended.
 
 How badges are refreshed is this module's business alone; what a badge says and looks like is not.
 """
@@ -24,6 +25,9 @@ WHEN_DECIDED_SECONDS = 15
 MOST_WATCHED = 250
 """Visits per page, so that what a page has seen fits into an address."""
 
+NO_BADGE = "none"
+"""What a page has seen that shows none, or none any more that could change (_watch.html)."""
+
 _SEEN = re.compile(r"([0-9]{1,18})\.([a-z][0-9a-f]{6})")
 
 
@@ -44,9 +48,14 @@ def watch(cards: Iterable[VisitCard], *, endpoint: str = "live.poll") -> Watch |
 
 @bp.get("/badges")
 def poll() -> BaseResponse:
-    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did."""
+    """The badges that changed since the page saw them, and the next poll; nothing (204) when nothing did.
+
+    A page without badges asks too, for nothing: once its login has ended, the guard answers and takes it away.
+    """
     if not is_fragment():
         return redirect(url_for("schedule.dashboard"), 303)
+    if request.args.get("seen") == NO_BADGE:
+        return BaseResponse(status=204)
     return poll_answer(viewer().scope, endpoint="live.poll")
 
 

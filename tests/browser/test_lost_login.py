@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from shared.models import User
 from tests.browser.site import Site
 from tests.browser.test_pages import _look as look
 from tests.world import PASSWORD
@@ -137,3 +138,18 @@ def test_a_page_without_a_form_goes_to_the_login(site: Site, open_page: Callable
     site.world.pass_time(minutes=16)
 
     page.wait_for_url(re.compile(r"/login\?next="))
+
+
+def test_a_page_without_a_badge_leaves_the_screen_too_and_back_does_not_bring_it_back(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    page = site.log_in(open_page(), "admin")
+    page.goto(f"{site.portal}/admin/patients")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    site.world.change(User, site.world.clinic.users["admin"], active=False)
+
+    page.wait_for_url(re.compile(r"/login\?next=/admin/patients"), timeout=25_000)
+    page.go_back()
+    expect(page.get_by_label("Password")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main")).to_have_count(0)

@@ -76,6 +76,7 @@ def check_page(page: BeautifulSoup, path: str) -> None:
     assert page.title.get_text(strip=True), path
     assert len(page.find_all("h1")) == 1, f"{path}: {page.find_all('h1')}"
     assert len(page.find_all("main")) == 1, path
+    check_leaves(page, path)
     tags = page.find_all(True)
     ids = [str(tag["id"]) for tag in tags if tag.has_attr("id")]
     assert len(ids) == len(set(ids)), f"{path}: an id stands twice: {sorted(ids)}"
@@ -89,6 +90,16 @@ def check_page(page: BeautifulSoup, path: str) -> None:
         if tag.name in {"button", "a"}:
             named = tag.get_text(strip=True) or tag.get("aria-label") or tag.get("aria-hidden") == "true"
             assert named, f"{path}: a {tag.name} without a name"
+
+
+def check_leaves(page: BeautifulSoup, path: str) -> None:
+    """A page of somebody's asks whether the login has ended, to leave the screen; one with a form that survives that
+    stays, and says so."""
+    if page.find(class_="person") is None:
+        return
+    assert page.select("#watch[hx-get]"), f"{path}: stays on the screen when its login has ended"
+    holds = page.select_one("main[hx-headers]") is not None
+    assert holds == bool(page.select("main input[name=author]")), f"{path}: a form that is kept, or a notice for none"
 
 
 def check_nothing_inline(tag: Tag, where: str) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from portal import passwords as password_pages
+from portal.access import ACCESS
 from shared.audit import AuditEvent
 from shared.db import reading
-from shared.models import UserSession
+from shared.models import User, UserSession
 from shared.states import Role
 from tests.databases import SqliteTemplate
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
@@ -96,6 +97,14 @@ def log_out_elsewhere(world: World, _mine: FlaskClient) -> None:
     assert is_in(third)
 
 
+def deactivate_admin(world: World, _mine: FlaskClient) -> None:
+    world.change(User, world.clinic.users["admin"], active=False)
+
+
+def idle(world: World, _mine: FlaskClient) -> None:
+    world.pass_time(minutes=15)
+
+
 ENDS = [
     log_out, change_password, set_password_by_link, change_role, deactivate, log_out_by_admin, log_out_elsewhere
 ]  # fmt: skip
@@ -169,6 +178,69 @@ def test_an_ended_login_is_not_brought_back_by_activity(world_on_either: World) 
 
     [after] = sessions(world)
     assert (after.ended_at, after.last_seen_at) == (before.ended_at, before.last_seen_at)
+
+
+PAGES = sorted(
+    endpoint
+    for endpoint, roles in ACCESS.items()
+    if Role.ADMIN in roles and endpoint not in {"live.poll", "visits.interpreters", "factors.set_up"}
+)
+
+
+def page_of(world: World, client: FlaskClient, endpoint: str) -> TestResponse | None:
+    """The page of an endpoint that is opened by a GET and about nobody in particular."""
+    rules = [
+        rule
+        for rule in world.portal.url_map.iter_rules(endpoint)
+        if "GET" in (rule.methods or ()) and not rule.arguments
+    ]
+    return client.get(rules[0].rule) if rules else None
+
+
+@pytest.mark.parametrize("end", [deactivate_admin, idle, log_out])
+def test_every_open_page_learns_within_a_moment_that_its_login_has_ended(
+    world: World, end: Callable[[World, FlaskClient], None]
+) -> None:
+    world.book(ask=["Clearsign"])
+    client = world.login(Role.ADMIN)
+    found = {name: page_of(world, client, name) for name in PAGES}
+    pages = {name: soup_of(page) for name, page in found.items() if page is not None and page.status_code == 200}
+    assert len(pages) > 15
+    asks = {name: str(soup.select("#watch[hx-get]")[0]["hx-get"]) for name, soup in pages.items()}
+    assert {client.get(ask, headers=HTMX).status_code for ask in asks.values()} == {204}
+
+    end(world, client)
+
+    for name, soup in pages.items():
+        holds = soup.select_one("main[hx-headers]") is not None
+        answer = client.get(asks[name], headers=HTMX | ({"Holds-Form": "true"} if holds else {}))
+        assert answer.status_code == 401, name
+        assert ("You have been logged out" in answer.text) is holds, name
+        assert answer.headers.get("HX-Redirect") == (None if holds else "/login"), name
+
+
+def test_a_page_that_asks_whether_its_login_has_ended_keeps_nobody_logged_in(world: World) -> None:
+    client = world.login()
+    for _ in range(3):
+        world.pass_time(minutes=5)
+        last = client.get("/badges?seen=none", headers=HTMX)
+
+    assert last.status_code == 401
+
+
+def test_the_browser_drops_the_pages_that_it_holds_ready_when_a_login_ends(world: World) -> None:
+    """Not cookies: they would be those of neighbouring sites too, and of displays."""
+    client = world.login()
+    pages = [client.get("/"), world.portal.test_client().get("/board"), world.portal.test_client().get("/login")]
+    assert [page.headers.get("Clear-Site-Data") for page in pages] == [None] * 3
+
+    answer = post(client, "/logout")
+
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    client = world.login()
+    world.pass_time(minutes=15)
+    for headers in ({}, HTMX):
+        assert client.get("/board", headers=headers).headers["Clear-Site-Data"] == '"cache"'
 
 
 # ---- how long it lasts
