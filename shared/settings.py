@@ -22,6 +22,9 @@ MAIL_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 _SENDER = re.compile(rf"{MAIL_ADDRESS.pattern}|[^<>]*<{MAIL_ADDRESS.pattern}>")
 """An address, alone or behind a name."""
 
+LONGEST_MAIL_TIMEOUT_SECONDS = 60
+"""A worker's lease on a mail has to outlive it, several times over."""
+
 SHORTEST_SECRET = 32
 """In characters: as hexadecimal digits of a generator these are 128 bits."""
 
@@ -190,7 +193,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:
             "MAIL_SENDER", "dispatch@interpreter-dispatch.example" if development else None, needed=True
         )
         or "",
-        mail_timeout_seconds=read.number("MAIL_TIMEOUT_SECONDS", 20, low=1, high=60),
+        mail_timeout_seconds=read.number("MAIL_TIMEOUT_SECONDS", 20, low=1, high=LONGEST_MAIL_TIMEOUT_SECONDS),
         meeting_url=read.url("MEETING_URL", f"{vendor_url}/dev/room" if development else None),
         meeting_jwt_app_id=read.text("MEETING_JWT_APP_ID"),
         meeting_jwt_secret=read.secret("MEETING_JWT_SECRET"),

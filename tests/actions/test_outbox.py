@@ -10,6 +10,8 @@ from shared.actions.deliveries import LEASE
 from shared.db import db
 from shared.models import CompanyAddress, Request
 from shared.queries import letter_of
+from shared.sender import MARK_PAUSES_SECONDS
+from shared.settings import LONGEST_MAIL_TIMEOUT_SECONDS
 from shared.states import MailKind, MailState, RequestState
 from tests.actions.desk import (
     NAMED,
@@ -105,6 +107,13 @@ def test_the_mail_of_a_worker_that_died_is_taken_over_when_its_lease_ends_and_no
 
     assert alive.id == dead.id
     assert [(mail.attempts, mail.in_doubt) for mail in world.outbox()] == [(2, True)]
+
+
+def test_a_lease_holds_for_longer_than_the_longest_talk_and_than_the_tries_to_write_down_what_came_of_it() -> None:
+    answers = 4  # to MAIL, RCPT, DATA and the message itself; the connection is there before the claim
+
+    assert answers * timedelta(seconds=LONGEST_MAIL_TIMEOUT_SECONDS) < LEASE
+    assert timedelta(seconds=sum(MARK_PAUSES_SECONDS)) < LEASE / 2
 
 
 @pytest.mark.parametrize("what", ["sent", "refused", "put off", "dropped"])

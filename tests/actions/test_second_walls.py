@@ -8,10 +8,12 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from shared import outbox
+from shared.actions import claim_mail, mark_mail_refused, mark_mail_sent
 from shared.actions._moves import addresses_of, win
 from shared.db import transaction
-from shared.models import Appointment, Invite, InviteAddress, Request
-from shared.states import Answer, MailKind, RequestState
+from shared.models import Appointment, Invite, InviteAddress, Mail, Request
+from shared.states import Answer, MailKind, MailState, RequestState
+from tests.actions.desk import snapshot
 from tests.faults.racing import racers
 from tests.rules.answer_table import MILLISECOND
 from tests.world import World
@@ -42,6 +44,20 @@ def test_of_twenty_winning_writes_at_once_without_any_lock_one_wins(world_on_eit
 
     with racers(world, 20) as group:
         assert Counter(group.race([write] * 20)) == {True: 1, False: 19}
+
+
+def test_a_mail_that_is_settled_is_not_settled_again_even_under_its_own_lease(world_on_either: World) -> None:
+    world = world_on_either
+    world.book(ask=["Clearsign"])
+    with world.jobs.app_context():
+        claimed = claim_mail(owner="worker", now=world.now)
+        assert claimed is not None
+        world.change(Mail, claimed.id, state=MailState.SENT)
+        before = snapshot(world)
+
+        assert not mark_mail_sent(claimed, now=world.now)
+        assert not mark_mail_refused(claimed, error="550", nobody_there=True, now=world.now)
+    assert snapshot(world) == before
 
 
 def test_no_request_can_have_two_accepted_invites(world_on_either: World) -> None:

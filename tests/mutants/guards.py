@@ -66,7 +66,10 @@ GUARDS = (
         "shared/actions/_moves.py",
         "        .where(Request.id == request_id)\n        .with_for_update(key_share=True)\n",
         "        .where(Request.id == request_id)\n",
-        (f"{LAST}::test_the_last_two_declines_at_once_close_the_request_once",),
+        (
+            f"{LAST}::test_a_companys_answer_and_the_bounce_of_its_last_mail_at_once_end_in_one_state",
+            f"{LAST}::test_two_expiry_jobs_at_once_tell_the_clinic_once",
+        ),
     ),
     Guard(
         "a locked request is read anew",
@@ -120,7 +123,9 @@ GUARDS = (
         "shared/actions/deliveries.py",
         "LEASE = timedelta(minutes=5)",
         "LEASE = timedelta(minutes=1)",
-        (f"{OUTBOX}::test_the_mail_of_a_worker_that_died_is_taken_over_when_its_lease_ends_and_not_before",),
+        (
+            f"{OUTBOX}::test_a_lease_holds_for_longer_than_the_longest_talk_and_than_the_tries_to_write_down_what_came_of_it",
+        ),
     ),
     Guard(
         "workers skip each other's rows",
@@ -141,7 +146,7 @@ GUARDS = (
         "shared/actions/deliveries.py",
         "Mail.id == claimed.id, Mail.state == MailState.QUEUED, ",
         "Mail.id == claimed.id, ",
-        (f"{OUTBOX}::test_a_settled_mail_can_not_be_settled_again",),
+        (f"{WALLS}::test_a_mail_that_is_settled_is_not_settled_again_even_under_its_own_lease",),
     ),
     Guard(
         "one event queues one mail, by the table itself",
@@ -317,7 +322,8 @@ GUARDS = (
     Guard(
         "nothing without a login",
         "portal/access.py",
-        "        if not signed_in:\n            return _to_login(endpoint)\n",
+        "        if not signed_in:\n"
+        '            return forget_pages(_to_login(endpoint)) if "_user_id" in session else _to_login(endpoint)\n',
         "        if not signed_in:\n            return None\n",
         (f"{ACCESS}::test_a_stranger_is_sent_to_the_login_from_every_guarded_page_and_back_afterwards",),
     ),
@@ -411,7 +417,7 @@ GUARDS = (
         "shared/actions/changes.py",
         "    if known or promise.digest != wish.digest():\n",
         "    if known:\n",
-        (f"{PROMISES}::test_a_key_binds_kind_reach_visits_and_reason",),
+        (f"{PROMISES}::test_a_key_confirms_one_content_only",),
     ),
     Guard(
         "a preview works once",
@@ -433,7 +439,7 @@ GUARDS = (
         "    if plan.stale or any(seen.get(visit_id, version) != version for visit_id, version in plan.versions):\n"
         "        return ChangeOutcome.STALE\n",
         "",
-        (f"{PROMISES}::test_a_preview_that_was_made_before_somebody_elses_change_shows_both_versions",),
+        (f"{PROMISES}::test_a_form_that_was_opened_before_somebody_elses_change_shows_both_versions",),
     ),
     Guard(
         "a company that accepted meanwhile is shown first",
