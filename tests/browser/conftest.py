@@ -1,6 +1,6 @@
 """A real browser against both apps on real ports, with the jobs running beside them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -45,11 +45,12 @@ def site(sqlite_template: SqliteTemplate) -> Iterator[Site]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages in browser contexts of their own; whatever the console complains of fails the test."""
+    """Opens pages in browser contexts of their own; whatever the console complains of fails the test, but for lines
+    that hold what it ``provokes``."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def opened(*, width: int = 1440, dark: bool = False, javascript: bool = True) -> Page:
+    def opened(*, width: int = 1440, dark: bool = False, javascript: bool = True, provokes: Sequence[str] = ()) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -59,7 +60,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: _note(complaints, message.type, message.text))
+        page.on("console", lambda message: _note(complaints, message.type, message.text, provokes))
         return page
 
     yield opened
@@ -68,7 +69,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert not complaints, complaints
 
 
-def _note(complaints: list[str], kind: str, text: str) -> None:
+def _note(complaints: list[str], kind: str, text: str, provokes: Sequence[str]) -> None:
     """Keep errors of the console, but not the browser's own line about a 4xx page, which tests ask for."""
-    if kind == "error" and "Failed to load resource" not in text:
+    if kind == "error" and "Failed to load resource" not in text and not any(word in text for word in provokes):
         complaints.append(text)
