@@ -55,7 +55,7 @@ def poll() -> BaseResponse:
     if not is_fragment():
         return redirect(url_for("schedule.dashboard"), 303)
     if request.args.get("seen") == NO_BADGE:
-        return BaseResponse(status=204)
+        return _news_page((), {}, None) if "late" in request.args else BaseResponse(status=204)
     return poll_answer(viewer().scope, endpoint="live.poll")
 
 

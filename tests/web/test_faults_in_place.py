@@ -51,6 +51,19 @@ def test_a_page_whose_poll_fails_says_so_once_goes_on_and_takes_it_back_when_all
     assert poll(client, watch_of(well)).status_code == 204
 
 
+def test_a_page_without_badges_says_so_as_well_and_takes_it_back(world: World) -> None:
+    client = world.login(Role.ADMIN)
+    page = client.get("/admin/users")
+    with away(world):
+        first = poll(client, watch_of(page))
+
+    assert STALE in words(first)
+    well = poll(client, watch_of(first))
+    assert soup_of(well).find(id="form-notice")["hx-swap-oob"] == "true"  # type: ignore[index]
+    assert watch_of(well) == watch_of(page)
+    assert poll(client, watch_of(well)).status_code == 204
+
+
 def test_a_screen_on_the_wall_says_so_as_well_and_goes_on(world: World) -> None:
     world.book(ask=["Clearsign"])
     world.tick()

@@ -30,6 +30,11 @@ def every(page: TestResponse) -> int | None:
     return int(found[1]) if found else None
 
 
+def asks_for_its_login_alone(page: TestResponse) -> bool:
+    """Whether the page watches no badge, and asks now and then whether its login has ended."""
+    return (seen_on(page), every(page)) == ("none", 15)
+
+
 def poll(client: FlaskClient, seen: str) -> TestResponse:
     return client.get("/badges", query_string={"seen": seen}, headers=HTMX)
 
@@ -159,7 +164,7 @@ def test_a_visit_without_a_request_is_watched_slowly(world: World) -> None:
     assert seconds > 1
 
 
-def test_a_page_stops_asking_when_all_its_visits_are_over(world: World) -> None:
+def test_a_page_asks_for_no_badge_any_more_when_all_its_visits_are_over(world: World) -> None:
     visit = world.book(ask=["Clearsign"])
     client = world.login()
     seen = seen_on(client.get(f"/visits/{visit}"))
@@ -168,11 +173,10 @@ def test_a_page_stops_asking_when_all_its_visits_are_over(world: World) -> None:
 
     answer = poll(client, seen)
     assert answer.status_code == 200
-    assert every(answer) is None
-    assert seen_on(answer) == ""
+    assert asks_for_its_login_alone(answer)
     assert "Not Accepted" in words(answer)
-    assert every(client.get(f"/visits/{visit}")) is None
-    assert every(client.get("/schedule")) is None
+    assert asks_for_its_login_alone(client.get(f"/visits/{visit}"))
+    assert asks_for_its_login_alone(client.get("/schedule"))
 
 
 def test_a_cancelled_visit_is_watched_no_more(world: World) -> None:
@@ -181,7 +185,7 @@ def test_a_cancelled_visit_is_watched_no_more(world: World) -> None:
 
     page = world.login().get(f"/visits/{visit}")
 
-    assert seen_on(page) == ""
+    assert asks_for_its_login_alone(page)
     assert "Cancelled" in words(page)
 
 
@@ -199,7 +203,7 @@ def test_visits_that_are_not_the_askers_are_left_out_without_a_word(world: World
     assert "-" not in seen_on(answer)
     alone = poll(client, f"{theirs}.a000000")
     assert "badge-" not in alone.text
-    assert every(alone) is None
+    assert asks_for_its_login_alone(alone)
 
 
 @pytest.mark.parametrize(
