@@ -10,6 +10,9 @@ from playwright.sync_api import Page, expect
 
 from tests.world import PASSWORD, OpenMail, World
 
+RIGHT_WITHIN = 10_000
+"""Milliseconds after a fault has ended; a page whose poll failed asks again every five seconds."""
+
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 AXE_COLOURS = ["color-contrast", "link-in-text-block"]

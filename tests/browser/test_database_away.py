@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.site import Site
+from tests.browser.site import RIGHT_WITHIN, Site
 from tests.browser.test_pages import _look as look
 from tests.faults.database_faults import away
 
@@ -27,7 +27,7 @@ def test_a_live_page_says_that_it_is_not_up_to_date_and_turns_its_badge_afterwar
         look(page)
     site.world.accept(visit, "Clearsign")
 
-    expect(badge).to_contain_text("Accepted")
+    expect(badge).to_contain_text("Accepted", timeout=RIGHT_WITHIN)
     expect(page.get_by_role("alert")).to_have_count(0)
 
 

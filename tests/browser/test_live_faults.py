@@ -6,10 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.site import Site
-
-RIGHT_WITHIN = 10_000
-"""Milliseconds."""
+from tests.browser.site import RIGHT_WITHIN, Site
 
 FAULTS: dict[str, Callable[[Route], None]] = {
     "cut": lambda route: route.abort("connectionreset"),
