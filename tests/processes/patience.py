@@ -8,9 +8,10 @@ PATIENCE_SECONDS = 120.0
 
 
 def attempts(complaint: str) -> Iterator[None]:
-    """Look again and again, a moment apart, until whoever looks is content; too long is a failure."""
+    """Look again and again, a moment apart, until whoever looks is content; too long is a failure. What takes long to
+    look at is looked at less often, so that looking keeps nobody from working."""
     until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
+    while (began := time.monotonic()) < until:
         yield
-        time.sleep(0.005)
+        time.sleep(max(0.005, 3 * (time.monotonic() - began)))
     raise AssertionError(complaint)
