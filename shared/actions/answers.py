@@ -1,5 +1,6 @@
 """What a company does from its mail: accept, decline, give a reason. Opening a link is noted, nothing more."""
 
+import logging
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,11 +20,13 @@ from shared.actions._moves import (
     win,
 )
 from shared.audit import Actor, AuditEvent, record
-from shared.db import transaction
+from shared.db import DATABASE_ERRORS, database_fault, transaction
 from shared.models import Invite, InviteOpening, Request
 from shared.rules import InviteCase, invite_case
 from shared.states import Answer, MailKind, RequestState
 from shared.tokens import VerifiedLink
+
+log = logging.getLogger(__name__)
 
 
 class AnswerOutcome(StrEnum):
@@ -99,13 +102,19 @@ def give_decline_reason(link: VerifiedLink, *, reason: str, now: datetime) -> bo
 def note_opening(link: VerifiedLink, *, now: datetime) -> None:
     """Note that a link was opened for the first time. A hint in a table of its own: no state, answer or mail moves.
 
-    Locks the request, so that two openings at once write one row.
+    Locks the request, so that two openings at once write one row. Where it can't be written down, the company reads its
+    page as usual, and the next opening is noted.
     """
-    with transaction() as session:
-        invite, address = invite_of_link(session, link.public_id)
-        request = lock_request(session, invite.request_id)
-        if request.contacts_removed_at is None and session.get(InviteOpening, address.id) is None:
-            session.add(InviteOpening(invite_address_id=address.id, opened_at=now))
+    try:
+        with transaction() as session:
+            invite, address = invite_of_link(session, link.public_id)
+            request = lock_request(session, invite.request_id)
+            if request.contacts_removed_at is None and session.get(InviteOpening, address.id) is None:
+                session.add(InviteOpening(invite_address_id=address.id, opened_at=now))
+    except DATABASE_ERRORS as error:
+        if not (fault := database_fault(error)):
+            raise
+        log.warning("An opening can't be noted (%s).", fault)
 
 
 def _lock(session: Session, link: VerifiedLink, now: datetime) -> tuple[Invite, Request, InviteCase]:

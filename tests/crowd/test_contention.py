@@ -90,14 +90,16 @@ class Crowd:
 
     def _open_pages(self, company: str) -> dict[int, dict[str, str]]:
         """The form of each request, as this company finds it on its page."""
-        return {
-            visit: {
+        forms = {}
+        for visit in self.stories:
+            page = self.site.vendor.get(self._paths[visit, company])
+            assert page.status_code == 200, page.text
+            forms[visit] = {
                 "responder": "T. Boyle",
                 "answer": "accept",
-                "nonce": hidden(cast(Any, self.site.vendor.get(self._paths[visit, company])), "nonce"),
+                "nonce": hidden(cast(Any, page), "nonce"),
             }
-            for visit in self.stories
-        }
+        return forms
 
     def _press_all(self, company: str, forms: dict[int, dict[str, str]], start: Barrier) -> list[Pressed]:
         """Each button, one after the other, in the same order as everybody."""

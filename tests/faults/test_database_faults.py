@@ -32,6 +32,7 @@ from shared.db import database_fault, db, transaction
 from shared.errors import CommitInDoubtError
 from shared.jobs import JobRunner, job_list, sender_for
 from shared.states import MailState
+from tests.actions.desk import path_of
 from tests.databases import PostgresTemplate, SqliteTemplate, quick_disk
 from tests.faults import database_faults as faults
 from tests.faults.presses import FEW, PRESSES, Press, accept, create_series, rows
@@ -39,7 +40,7 @@ from tests.faults.wire import wire_to
 from tests.web.checks import csrf_of, words
 from tests.web.conftest import checked
 from tests.web.displays import new_screen
-from tests.world import PASSWORD, World, build_world
+from tests.world import PASSWORD, World, build_world, hidden
 
 NOTHING_CHANGED = "The database can't be reached. Nothing was changed. Try again shortly."
 IN_DOUBT = "We can't tell whether that was saved"
@@ -71,8 +72,7 @@ def world_on_postgresql(postgres_template: PostgresTemplate) -> Iterator[World]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections made from here on wait a moment for a lock instead of seconds."""
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=200", "foreign_keys=ON")
-    monkeypatch.setattr("shared.db.SQLITE_PRAGMAS", pragmas)
+    monkeypatch.setattr("shared.db.SQLITE_WAIT_SECONDS", 0.2)
     monkeypatch.setattr("shared.db.POSTGRESQL_LIMITS", ("lock_timeout = '200ms'",))
 
 
@@ -137,6 +137,19 @@ def test_pages_are_shown_while_nothing_can_be_written(world_on_either: World, pa
     client = world.login()
     with faults.read_only(world):
         assert client.get(path).status_code == 200
+
+
+def test_a_company_reads_its_request_while_its_opening_can_not_be_noted(world_on_either: World) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign"])
+    link = world.link(visit, "Clearsign")
+    with faults.read_only(world):
+        answer = world.vendor.get(path_of(world, link, "accept"))
+    assert (answer.status_code, hidden(answer, "nonce") != "") == (200, True)
+    assert not rows(world)["invite_opening"]
+
+    assert world.vendor.get(path_of(world, link, "accept")).status_code == 200
+    assert len(rows(world)["invite_opening"]) == 1
 
 
 # ---- connections that are cut

@@ -97,9 +97,16 @@ GUARDS = (
     Guard(
         "SQLite takes the write lock before it reads",
         "shared/db.py",
-        '"BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN"',
-        '"BEGIN"',
+        "            _begin_in_turn(connection, turn)\n",
+        '            connection.exec_driver_sql("BEGIN")\n',
         (f"{FIRST}::test_of_eight_companies_that_wait_for_the_same_row_one_wins",),
+    ),
+    Guard(
+        "those who wait for SQLite's write lock queue, instead of waiting as SQLite does",
+        "shared/db.py",
+        "            _begin_in_turn(connection, turn)\n",
+        '            connection.exec_driver_sql("BEGIN IMMEDIATE")\n',
+        ("tests/faults/test_long_queue.py",),
     ),
     Guard(
         "the last decline is recounted and closes the request",

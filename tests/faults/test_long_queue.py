@@ -1,0 +1,45 @@
+"""Many who write to a SQLite database at once: everybody's turn comes, those who have waited longest first."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from shared.db import db, transaction
+from shared.web import create_base
+from tests.databases import SqliteTemplate
+from tests.world import build_world
+
+WRITERS = 24
+ROUNDS = 15
+WRITING_SECONDS = 0.002
+
+
+@pytest.fixture
+def apps(sqlite_template: SqliteTemplate) -> Iterator[Sequence[Flask]]:
+    """Two apps on one database, as if each were a process; whose threads wait for a second at most."""
+    with sqlite_template.database() as url, build_world(url) as world, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.db.SQLITE_WAIT_SECONDS", 1.0)
+        patch.setattr("shared.db.SQLITE_PRAGMAS", ("journal_mode=WAL", "busy_timeout=1000"))
+        made = [create_base("writer", world.settings) for _ in range(2)]
+        yield made
+        for app in made:
+            with app.app_context():
+                db.engine.dispose()
+
+
+def write(app: Flask) -> None:
+    """Write again and again, without a pause between two transactions."""
+    for _ in range(ROUNDS):
+        with app.app_context(), transaction() as session:
+            session.execute(text("UPDATE clinic SET name = name"))
+            time.sleep(WRITING_SECONDS)
+
+
+def test_among_many_who_write_all_the_time_nobody_waits_until_it_is_given_up(apps: Sequence[Flask]) -> None:
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for done in [pool.submit(write, apps[number % len(apps)]) for number in range(WRITERS)]:
+            done.result()
