@@ -4,6 +4,7 @@ import re
 import select
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -271,7 +272,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         for pragma in SQLITE_PRAGMAS:
             dbapi_connection.execute(f"PRAGMA {pragma}")
 
-    turn = Lock()
+    turn = _turns[str(engine.url.database)]
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -279,6 +280,10 @@ def _prepare_sqlite(engine: Engine) -> None:
             _begin_in_turn(connection, turn)
         else:
             connection.exec_driver_sql("BEGIN")
+
+
+_turns: defaultdict[str, Lock] = defaultdict(Lock)
+"""By file: held by the thread of this process that looks whether it may write."""
 
 
 def _begin_in_turn(connection: Connection, turn: Lock) -> None:

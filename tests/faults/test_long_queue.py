@@ -1,7 +1,7 @@
 """Many who write to a SQLite database at once: everybody's turn comes, those who have waited longest first."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,16 +19,15 @@ WRITING_SECONDS = 0.002
 
 
 @pytest.fixture
-def apps(sqlite_template: SqliteTemplate) -> Iterator[Sequence[Flask]]:
-    """Two apps on one database, as if each were a process; whose threads wait for a second at most."""
+def app(sqlite_template: SqliteTemplate) -> Iterator[Flask]:
+    """An app on a database of its own, whose threads wait for a second at most."""
     with sqlite_template.database() as url, build_world(url) as world, pytest.MonkeyPatch.context() as patch:
         patch.setattr("shared.db.SQLITE_WAIT_SECONDS", 1.0)
         patch.setattr("shared.db.SQLITE_PRAGMAS", ("journal_mode=WAL", "busy_timeout=1000"))
-        made = [create_base("writer", world.settings) for _ in range(2)]
+        made = create_base("writer", world.settings)
         yield made
-        for app in made:
-            with app.app_context():
-                db.engine.dispose()
+        with made.app_context():
+            db.engine.dispose()
 
 
 def write(app: Flask) -> None:
@@ -39,7 +38,7 @@ def write(app: Flask) -> None:
             time.sleep(WRITING_SECONDS)
 
 
-def test_among_many_who_write_all_the_time_nobody_waits_until_it_is_given_up(apps: Sequence[Flask]) -> None:
+def test_among_many_who_write_all_the_time_nobody_waits_until_it_is_given_up(app: Flask) -> None:
     with ThreadPoolExecutor(WRITERS) as pool:
-        for done in [pool.submit(write, apps[number % len(apps)]) for number in range(WRITERS)]:
+        for done in [pool.submit(write, app) for _ in range(WRITERS)]:
             done.result()
