@@ -360,10 +360,10 @@ def test_one_mail_in_a_hundred_that_can_not_be_rendered_holds_up_none_of_the_oth
         world.book(ask=[poison] if number == 12 else ["Clearsign", "Northlight", "Bridgeway", "Lumen"])
     world.book(ask=["Clearsign", "Northlight", "Bridgeway"])
     runner, jobs = JobRunner(world.jobs), job_list(sender_for(world.jobs))
-    ran = [[runner.run(job) for job in jobs] for _ in range(2)]
+    failed = [[job.name for job in jobs if not runner.run(job)] for _ in range(2)]
 
     ids = [str(message["Message-ID"]) for message in world.post.received]
-    assert ran == [[False, True], [True, True]]
+    assert failed == [["send_mail"], []]
     assert len(ids) == len(set(ids)) == 99
     assert [mail.recipient for mail in world.outbox() if mail.state is not MailState.SENT] == [POISON]
     record_property("figure", "99 of 100 left, in two cycles")
