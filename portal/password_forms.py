@@ -19,6 +19,12 @@ class ForgotForm(FlaskForm):
     )
 
 
+class CurrentPasswordForm(FlaskForm):
+    """The password as it is. Pages ask for it before the new one, and list errors in the order of this file."""
+
+    old = PasswordField("Current password", validators=[InputRequired("Type your current password.")])
+
+
 class NewPasswordForm(FlaskForm):
     """A new password, typed twice: what nobody sees is mistyped easily."""
 
@@ -31,10 +37,8 @@ class NewPasswordForm(FlaskForm):
             raise ValidationError("The two passwords differ. Type both again.")
 
 
-class ChangePasswordForm(NewPasswordForm):
+class ChangePasswordForm(CurrentPasswordForm, NewPasswordForm):
     """A new password for who knows the old one."""
-
-    old = PasswordField("Current password", validators=[InputRequired("Type your current password.")])
 
 
 class LogOutElsewhereForm(FlaskForm):

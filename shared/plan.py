@@ -233,7 +233,7 @@ def interpreters(
             errors["language"] = "Notes for Interpreter need a language and an interpreter, or clear the notes."
         return None, ()
     if not clinic.dispatch_enabled:
-        errors["language"] = "Interpreter requests are switched off for this clinic. Choose no language."
+        errors["language"] = "Interpreter requests are switched off for this clinic. Create the visit without one."
         return None, ()
     language = find_language(session, clinic.id, draft.language_tag)
     if language is None:

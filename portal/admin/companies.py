@@ -38,7 +38,6 @@ class CompanyForm(RecordForm):
 
     name = name_field("Name", "Write the company's name.")
     phone = phone_field("Phone", "Write the number that the clinic calls.")
-    time_zone = ZoneField("Time zone")
     addresses = TextAreaField(
         "Dispatch addresses",
         filters=[clean_text],
@@ -46,6 +45,7 @@ class CompanyForm(RecordForm):
     )
     works_again = SelectMultipleField("Try again", validate_choice=False)
     languages = SelectMultipleField("Languages", validate_choice=False)
+    time_zone = ZoneField("Time zone")
     accredited = BooleanField("Accredited")
 
     def validate_addresses(self, _field: Any) -> None:

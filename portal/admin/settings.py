@@ -42,7 +42,6 @@ class SettingsForm(RecordForm):
     """The settings. The invite duration is a number and its unit."""
 
     name = name_field("Clinic name", "Write the clinic's name.")
-    contact_phone = phone_field("Contact phone", "Write the number that companies call.")
     contact_email = EmailField(
         "Contact e-mail",
         filters=[clean_text],
@@ -53,6 +52,7 @@ class SettingsForm(RecordForm):
             mail_address,
         ],
     )
+    contact_phone = phone_field("Contact phone", "Write the number that companies call.")
     dial_in_number = phone_field("Dial-in number", "Write the number that a meeting is joined at by telephone.")
     dispatch_enabled = BooleanField("Ask companies for interpreters")
     duration = StringField(

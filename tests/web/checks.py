@@ -1,6 +1,6 @@
 """What every page has to be, and how tests read its forms. Looks at meaning, never at layout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -80,6 +80,7 @@ def check_page(page: BeautifulSoup, path: str) -> None:
     tags = page.find_all(True)
     ids = [str(tag["id"]) for tag in tags if tag.has_attr("id")]
     assert len(ids) == len(set(ids)), f"{path}: an id stands twice: {sorted(ids)}"
+    check_summary(page, ids, path)
     for tag in tags:
         check_nothing_inline(tag, path)
         for name in POINTERS & tag.attrs.keys():
@@ -90,6 +91,14 @@ def check_page(page: BeautifulSoup, path: str) -> None:
         if tag.name in {"button", "a"}:
             named = tag.get_text(strip=True) or tag.get("aria-label") or tag.get("aria-hidden") == "true"
             assert named, f"{path}: a {tag.name} without a name"
+
+
+def check_summary(page: BeautifulSoup, ids: Sequence[str], path: str) -> None:
+    """The summary of a form's errors leads to fields of the page, in the order in which these stand there."""
+    targets = [str(link["href"]).removeprefix("#") for link in page.select("#errors a")]
+    assert targets == [one for one in ids if one in targets], (
+        f"{path}: errors in another order than the fields: {targets}"
+    )
 
 
 def check_leaves(page: BeautifulSoup, path: str) -> None:

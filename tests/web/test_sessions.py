@@ -349,6 +349,17 @@ def test_one_chosen_login_ends_and_the_others_stay(world_on_either: World) -> No
     assert [entry.actor_user_id for entry in ended] == [world.clinic.users["scheduler"]]
 
 
+def test_who_logs_out_where_nobody_is_logged_in_any_more_is_told_so(world: World) -> None:
+    other, here = world.login(), world.login()
+    data = values_of(here.get("/account"), field="current")
+    other.post("/logout", data={"csrf_token": csrf_of(other.get("/account"))})
+
+    answer = here.post("/account/logins", data=data | {"current": "wrong"})
+
+    assert "You are logged in nowhere else any more." in words(answer)
+    assert "needs a change" not in words(answer)
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
