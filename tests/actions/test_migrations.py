@@ -70,6 +70,7 @@ def test_the_models_and_the_newest_migration_are_the_same() -> None:
 
 @pytest.mark.usefixtures("installation")
 def test_every_migration_leads_down_to_nothing_and_up_again_to_the_same() -> None:
+    flask_migrate.upgrade()  # a run may begin one behind the newest
     before = shape()
     flask_migrate.downgrade(revision="base")
     assert tables() == set()
