@@ -11,13 +11,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal import passwords as pages
+from portal.access import ACCESS
 from shared.models import User
 from shared.states import MailKind, Role
 from shared.tokens import LinkKind
 from tests.actions.desk import tokens_of
+from tests.actions.half_way import give_factor
 from tests.databases import SqliteTemplate
 from tests.web.checks import complaint, csrf_of, dump, soup_of, values_of, words
 from tests.web.conftest import checked
+from tests.web.factors import give_password, is_in, send_code
+from tests.web.routes import GET, routes
 from tests.world import PASSWORD, World, build_world
 
 NEW = "quiet river under stone"
@@ -78,6 +82,27 @@ def test_a_forgotten_password_is_replaced_by_mail(world: World) -> None:
     assert inside.get("/board").location.startswith("/login")
     assert enter(world, PASSWORD).status_code == 422
     assert enter(world, NEW).status_code == 303
+
+
+def test_a_mailed_link_logs_nobody_in_and_the_new_password_leads_to_the_code(world: World) -> None:
+    owner, client = give_factor(world), world.portal.test_client()
+    send_code(client, give_password(client), owner.phone.code(world.now))
+    assert is_in(client)
+
+    done = choose(client, link_of(world))
+    assert done.status_code == 303
+    client.get(done.location)
+
+    tried = [route for route in routes(world.portal) if route.endpoint in ACCESS and route.method == GET]
+    assert len(tried) > 30
+    for route in tried:
+        assert (client.get(route.path).location or "").startswith("/login"), route
+    page = give_password(client, password=NEW)
+    assert page.request.path == "/login/code"
+    assert not is_in(client)
+    world.pass_time(seconds=30)
+    assert send_code(client, page, owner.phone.code(world.now)).status_code == 303
+    assert is_in(client)
 
 
 @pytest.mark.parametrize("email", [SCHEDULER, "nobody@demo.example", "left@demo.example", "not an address"])
