@@ -56,6 +56,10 @@ def caller(world: World, role: Role | None) -> Caller:
     return Caller(world, role, client, csrf_of(client.get("/account" if role else "/login")))
 
 
+LOGGING_IN = frozenset({"auth.submit_login", "second_step.check", "second_step.finish"})
+"""Without a token they show the login page again, or lead on whoever is logged in by now."""
+
+
 # ---- the table itself
 
 
@@ -140,6 +144,28 @@ def test_whatever_is_refused_changes_nothing_and_shows_nothing_of_others(
             assert answer.status_code != 403 or call.method == "HEAD" or "Not yours to see" in answer.text, call
             holds_none(answer, hidden_from(clinics, role))
         assert rows_of(clinics.world) == before, address
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_a_form_without_its_token_is_refused_by_every_route_and_changes_nothing(
+    clinics: TwoClinics, role: Role | None
+) -> None:
+    client = caller(clinics.world, role).client
+    before, tried = rows_of(clinics.world), 0
+    for address in addresses(clinics.world.portal, PORTAL):
+        for call in calls(clinics.world.portal, PORTAL, address, clinics.mine, "mine"):
+            if call.method != POST or not call.is_open_to(role):
+                continue
+            answer = client.post(call.path, buffered=True)
+            if call.endpoint in LOGGING_IN and role:
+                assert (answer.status_code, answer.location) == (303, "/"), call
+            else:
+                said = "This page was out of date" if call.endpoint in LOGGING_IN else "Its security token does not"
+                assert answer.status_code == 400, call
+                assert said in answer.text, call
+            assert rows_of(clinics.world) == before, call
+            tried += 1
+    assert tried >= (6 if role is None else 12)
 
 
 @pytest.mark.parametrize("role", [None, *Role])
