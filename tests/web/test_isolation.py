@@ -16,6 +16,7 @@ from portal.access import ACCESS, DISPLAY, DRAFTS, PUBLIC
 from shared.states import Role
 from tests.web.checks import csrf_of, holds_none, rows_of
 from tests.web.clinics import Things, TwoClinics
+from tests.web.displays import link_on, make, open_link
 from tests.web.routes import (
     GET,
     LINKS,
@@ -166,6 +167,24 @@ def test_a_form_without_its_token_is_refused_by_every_route_and_changes_nothing(
             assert rows_of(clinics.world) == before, call
             tried += 1
     assert tried >= (6 if role is None else 12)
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_looking_changes_nothing(clinics: TwoClinics, role: Role | None) -> None:
+    who = caller(clinics.world, role)
+    link = link_on(make(clinics.world.login(Role.ADMIN), f"Screen for {role}"))
+    assert open_link(who.client, link).status_code == 303
+    before, tried = rows_of(clinics.world), 0
+    for address in addresses(clinics.world.portal, PORTAL):
+        for call in calls(clinics.world.portal, PORTAL, address, clinics.mine, "mine"):
+            if call.method not in {GET, "HEAD"} or not call.is_open_to(role):
+                continue
+            for fragment in (False, True):
+                answer = who.call(call.path, call.method, fragment=fragment)
+                assert answer.status_code < 500, call
+                tried += 1
+        assert rows_of(clinics.world) == before, address
+    assert tried > 40
 
 
 @pytest.mark.parametrize("role", [None, *Role])
