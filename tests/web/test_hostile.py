@@ -72,8 +72,12 @@ htmx = st.sampled_from(
 
 
 def looks_right(answer: TestResponse) -> None:
-    """No 5xx; an error is a whole page of the app's own, with its sheet and its words."""
+    """No 5xx; what is text names its characters; an error is a whole page of the app's own, with its sheet and its
+    words."""
     assert answer.status_code < 500, (answer.request.method, answer.request.path, answer.status_code)
+    kind = answer.mimetype or ""
+    if kind.startswith("text/") or kind.endswith(("/xml", "+xml")):
+        assert answer.mimetype_params.get("charset", "").lower() == "utf-8", (answer.request.path, answer.content_type)
     if answer.status_code < 400 or answer.request.method in {"HEAD", "OPTIONS"}:
         return
     if answer.status_code == 401 and not answer.data:
