@@ -78,3 +78,12 @@ def test_a_hash_costs_what_the_library_recommends() -> None:
     cost = extract_parameters(passwords._NOBODY)
 
     assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 64 * 1024, 3, 4)
+
+
+def test_two_passwords_that_differ_behind_their_seventy_second_character_differ() -> None:
+    alike = "quiet river under stone ".ljust(72, "x")
+    stored = hash_password(alike + "a")
+
+    assert password_matches(stored, alike + "a")
+    for other in ("b", "", "ab"):
+        assert not password_matches(stored, alike + other), other
