@@ -7,9 +7,12 @@ import pytest
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
+from shared.states import Role
 from tests.databases import SqliteTemplate
 from tests.web.checks import csrf_of
 from tests.web.conftest import checked
+from tests.web.displays import link_on, make, open_link
+from tests.web.outside import outside_world
 from tests.world import PASSWORD, World, build_world
 
 HTTPS = "https://portal.test"
@@ -31,6 +34,16 @@ def log_in(world: World, base: str) -> TestResponse:
     assert answer.status_code == 303
     assert client.get("/board", base_url=base).status_code == 200
     return answer
+
+
+def screens_cookies(world: World) -> list[tuple[str, dict[str, str]]]:
+    """What a screen is given with its link and with its Board: name and attributes of each cookie."""
+    screen = world.portal.test_client()
+    opened = open_link(screen, link_on(make(world.login(Role.ADMIN))))
+    given = [cookies_of(answer) for answer in (opened, screen.get("/display/board"))]
+    found = [(name, one) for cookies in given for name, one in cookies.items() if name.endswith("display")]
+    assert len(found) == 2
+    return found
 
 
 def cookies_of(answer: TestResponse) -> dict[str, dict[str, str]]:
@@ -94,3 +107,11 @@ def test_a_cookie_that_a_neighbouring_host_could_set_is_no_login(secure: World) 
     other = secure.portal.test_client()
     other.set_cookie("session", held.value, domain="portal.test")
     assert other.get("/board", base_url=HTTPS).status_code == 303
+
+
+def test_behind_https_a_screens_cookie_goes_over_https_alone_to_its_own_pages(sqlite_template: SqliteTemplate) -> None:
+    with outside_world(sqlite_template) as world:
+        for _name, attributes in screens_cookies(world):
+            assert {"secure", "httponly"} <= attributes.keys()
+            assert (attributes["samesite"], attributes["path"]) == ("Lax", "/display")
+            assert "domain" not in attributes
