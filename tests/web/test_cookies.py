@@ -115,3 +115,11 @@ def test_behind_https_a_screens_cookie_goes_over_https_alone_to_its_own_pages(sq
             assert {"secure", "httponly"} <= attributes.keys()
             assert (attributes["samesite"], attributes["path"]) == ("Lax", "/display")
             assert "domain" not in attributes
+
+
+def test_behind_https_the_name_of_a_screens_cookie_lets_nobody_set_it_without(
+    world: World, sqlite_template: SqliteTemplate
+) -> None:
+    assert {name for name, _attributes in screens_cookies(world)} == {"display"}
+    with outside_world(sqlite_template) as outside:
+        assert {name for name, _attributes in screens_cookies(outside)} == {"__Secure-display"}
