@@ -14,12 +14,14 @@ from tests.world import World
 LINK = "/r/Zm9vYmFyYmF6.c2VjcmV0LXNpZ25hdHVyZQ"
 
 
-def say(port: int, *words: bytes) -> None:
-    """Bytes that are no request, until the server hangs up."""
+def say(port: int, *words: bytes) -> bytes:
+    """Send bytes that are no request, and what comes back until the server hangs up."""
+    said = b""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as talk:
         talk.sendall(b"".join(words))
-        while talk.recv(4096):
-            pass
+        while more := talk.recv(4096):
+            said += more
+    return said
 
 
 def answers(port: int) -> bool:
@@ -81,6 +83,18 @@ def test_every_line_is_json_and_none_holds_a_link_whatever_is_thrown_at_the_serv
     assert {line["logger"] for line in lines} >= {"gunicorn.error", "shared.edge"}
     for part in (LINK, *LINK.removeprefix("/r/").split("."), "x" * 100):
         assert part not in text
+
+
+def test_an_address_of_more_than_four_thousand_bytes_is_refused_before_any_app_reads_it(world: World) -> None:
+    port = free_port()
+    with running(world, gunicorn("portal", port, workers=1)) as web:
+        wait_for(lambda: answers(port))
+        end = b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        taken, refused = (say(port, b"GET /healthz?a=", b"x" * length, end) for length in (4_000, 4_100))
+        web.stop()
+
+    assert taken.startswith(b"HTTP/1.1 200 ")
+    assert refused.startswith(b"HTTP/1.1 414 ")
 
 
 def test_no_header_but_those_of_the_proxies_that_are_counted_changes_where_a_request_seems_to_be(world: World) -> None:

@@ -14,7 +14,8 @@ Value = str | bytes
 Pairs = tuple[tuple[Value, Value], ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-LONGEST_PATH = 8_000
+LONGEST_PATH = LONGEST_QUERY = 8_000
+"""In bytes; gunicorn takes no request line of half that length (tests/faults/test_gunicorn.py)."""
 
 
 @dataclass(frozen=True, slots=True)

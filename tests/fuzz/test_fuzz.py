@@ -26,7 +26,7 @@ from portal import passwords
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.fuzz.demands import LONGEST_SECONDS, LogWatch, faults_of
 from tests.fuzz.ground import Ground, Right, fuzz_ground
-from tests.fuzz.mutations import Shot, aimed, encoded, in_parts, shots
+from tests.fuzz.mutations import LONGEST_QUERY, Shot, aimed, encoded, in_parts, shots
 from tests.fuzz.payloads import ELSEWHERE, PROBE
 from tests.web.routes import PORTAL, VENDOR
 from tests.world import build_world
@@ -153,7 +153,7 @@ def send(client: FlaskClient, shot: Shot) -> TestResponse:
         headers=[*headers, *shot.headers],
         environ_overrides={
             "PATH_INFO": shot.path.decode("latin-1"),
-            "QUERY_STRING": encoded(shot.query).decode("latin-1"),
+            "QUERY_STRING": encoded(shot.query)[:LONGEST_QUERY].decode("latin-1"),
         },
         buffered=True,
     )
