@@ -8,10 +8,15 @@ from werkzeug.wrappers import Response
 from shared.actions import touch_display
 from shared.edge import note_refusal
 from shared.queries import DisplayViewer, display_of
-from shared.web import page, request_now
+from shared.web import page, request_now, services
 
-COOKIE = "display"
 TOUCH_EVERY = timedelta(minutes=1)
+
+
+def cookie_name() -> str:
+    """A name that browsers take over HTTPS only; the plain one without HTTPS. The path is not all of them, so that no
+    other page is sent the code."""
+    return "__Secure-display" if services().settings.secure_cookies else "display"
 
 
 def display() -> DisplayViewer:
@@ -23,7 +28,7 @@ def display() -> DisplayViewer:
 def admit_display() -> Response | None:
     """Let a display in and note that it is in use; nothing idles here. Whoever holds none is told that it is switched
     off, and a screen that asked by itself loads that page."""
-    code = request.cookies.get(COOKIE, "")
+    code = request.cookies.get(cookie_name(), "")
     found = display_of(code) if code else None
     if found is None:
         note_refusal("display")

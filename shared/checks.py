@@ -196,7 +196,11 @@ def _mail_server(app: Flask, settings: Settings) -> Finding:
     fault = mail_server_fault(
         app.extensions["mail"], timeout_seconds=settings.mail_timeout_seconds, ca_file=settings.mail_ca_file
     )
-    return Finding("Mail server", not fault, f"{where}. {fault}" if fault else f"{where} takes mail from us")
+    if fault:
+        return Finding("Mail server", False, f"{where}. {fault}")
+    if not settings.mail_use_tls and not is_loopback(settings.mail_server):
+        return Finding("Mail server", False, f"{where} takes mail from us, but in clear. Set MAIL_USE_TLS=1.")
+    return Finding("Mail server", True, f"{where} takes mail from us")
 
 
 def first_line(error: DBAPIError) -> str:

@@ -282,6 +282,8 @@ def _open_addresses(settings: Settings) -> list[str]:
     host = _host(settings.portal_url)
     if host and host == _host(settings.vendor_portal_url) and not is_loopback(host):
         faults.append("PORTAL_URL and VENDOR_PORTAL_URL must have different hosts: the second is open to everybody")
+    if {host, _host(settings.vendor_portal_url)} & {name for name in settings.trusted_hosts if not is_loopback(name)}:
+        faults.append("TRUSTED_HOSTS must not name the host of PORTAL_URL or VENDOR_PORTAL_URL: both portals take them")
     return faults
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from shared.actions._booking import lock_clinic
 from shared.errors import DomainError
-from shared.models import Clinic
+from shared.models import Clinic, User
 from shared.records import Record, stamp_of
 from shared.rules import Scope
+from shared.states import Role
 
 
 class SaveOutcome(StrEnum):
@@ -45,13 +46,18 @@ def invalid(errors: Mapping[str, str]) -> SaveResult:
 
 
 def lock_as_admin(session: Session, scope: Scope) -> Clinic:
-    """Lock the scope's clinic, first of all locks: administrators' changes and Confirms go one after the other.
+    """Lock the scope's clinic, first of all locks: administrators' changes and Confirms go one after the other. Then
+    see whether who asks is an administrator still: a colleague may have been quicker.
 
     Raises DomainError for anybody who is no administrator.
     """
     if not scope.may_administer:
         raise DomainError("Only an administrator of the clinic can change this.")
-    return lock_clinic(session, scope.clinic_id)
+    clinic = lock_clinic(session, scope.clinic_id)
+    actor = session.get_one(User, scope.user_id, populate_existing=True)
+    if not actor.active or actor.role is not Role.ADMIN:
+        raise DomainError("You are no longer an administrator of the clinic. Ask one to do this.")
+    return clinic
 
 
 def somebody_was_quicker(stored: Record, wanted: Record, stamp: str) -> bool:

@@ -1,5 +1,6 @@
 """Logging in and out."""
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -14,6 +15,8 @@ from shared.passwords import password_matches, renewed_hash
 from shared.texts import login_name
 from shared.throttle import give_back, spend
 from shared.tokens import hash_token
+
+log = logging.getLogger(__name__)
 
 
 def log_in(
@@ -45,6 +48,8 @@ def log_in(
             user.password_hash = renewed  # read in another session: what follows is bound to the hash as it is now
         next_step = step_after_password(session, user)
         if next_step is not None:
+            about = {"user_id": user.id, "clinic_id": user.clinic_id, "next_step": next_step}
+            log.info("A password was right, the second step is still to come", extra=about)
             return HalfLogin(open_proof(session, user, next_step, now=now), next_step)
         return open_session(session, user, replaces=replaces, known=admission.known, now=now)
 

@@ -47,7 +47,7 @@ def invite_user(scope: Scope, wanted: UserRecord, *, now: datetime) -> SaveResul
     """
     try:
         with transaction() as session:
-            _lock(session, scope)
+            lock_as_admin(session, scope)
             user = User(
                 clinic_id=scope.clinic_id, email=wanted.email, name=wanted.name, role=wanted.role, created_at=now
             )
@@ -79,7 +79,7 @@ def change_user(
     """
     try:
         with transaction() as session:
-            _lock(session, scope)
+            lock_as_admin(session, scope)
             user = lock_user(session, user_id, clinic_id=scope.clinic_id)
             stored = read_user(user)
             if somebody_was_quicker(stored, wanted, stamp):
@@ -107,7 +107,7 @@ def deactivate_user(
     Doing it twice is harmless. Raises LastAdminError for the last administrator.
     """
     with transaction() as session:
-        _lock(session, scope)
+        lock_as_admin(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if not user.active:
             return saved(user.id)
@@ -128,7 +128,7 @@ def reactivate_user(scope: Scope, user_id: int, *, now: datetime) -> bool:
     """Let the person in again, with the password they had; who never chose one is invited anew. False if that mail did
     not leave, because enough of them did within the hour."""
     with transaction() as session:
-        _lock(session, scope)
+        lock_as_admin(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if user.active:
             return True
@@ -143,7 +143,7 @@ def send_password_link(scope: Scope, user_id: int, *, now: datetime) -> bool:
     Raises DomainError for somebody deactivated.
     """
     with transaction() as session:
-        _lock(session, scope)
+        lock_as_admin(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if not user.active:
             raise DomainError("Who is deactivated gets no link. Reactivate them first.")
@@ -158,7 +158,7 @@ def send_password_link(scope: Scope, user_id: int, *, now: datetime) -> bool:
 def log_user_out(scope: Scope, user_id: int, *, now: datetime) -> None:
     """End every login of the person; their password stays good. Doing it twice is harmless."""
     with transaction() as session:
-        _lock(session, scope)
+        lock_as_admin(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if end_sessions(session, user, now=now):
             _record(session, scope, AuditEvent.LOGINS_ENDED, user, now)
@@ -172,19 +172,11 @@ def reset_factor(scope: Scope, user_id: int, *, now: datetime) -> None:
     if user_id == scope.user_id:
         raise DomainError("Change your own second factor on the page of your account.")
     with transaction() as session:
-        _lock(session, scope)
+        lock_as_admin(session, scope)
         user = lock_user(session, user_id, clinic_id=scope.clinic_id)
         if drop_factor(session, user, now=now):
             end_sessions(session, user, now=now)
             _record(session, scope, AuditEvent.FACTOR_RESET, user, now)
-
-
-def _lock(session: Session, scope: Scope) -> None:
-    """Lock the clinic, then see whether who asks is an administrator still: a colleague may have been quicker."""
-    lock_as_admin(session, scope)
-    actor = session.get_one(User, scope.user_id)
-    if not actor.active or actor.role is not Role.ADMIN:
-        raise DomainError("You are no longer an administrator of the clinic. Ask one to do this.")
 
 
 def _just_invited(scope: Scope, wanted: UserRecord, now: datetime) -> SaveResult | None:

@@ -13,6 +13,7 @@ from shared.actions import (
     change_user,
     deactivate_user,
     invite_user,
+    make_display,
     reactivate_user,
     send_password_link,
     set_password_by_link,
@@ -295,6 +296,15 @@ def test_who_was_an_administrator_when_the_page_was_opened_is_refused_now(world:
 
     with pytest.raises(DomainError, match="no longer an administrator"):
         deactivate(world, world.clinic.users["staff"])
+
+
+def test_who_is_no_administrator_any_more_changes_nothing_else_of_the_clinic(world: World) -> None:
+    admin = Scope(world.clinic.id, world.clinic.users["admin"], Role.ADMIN)
+    world.change(User, admin.user_id, role=Role.STAFF)
+
+    with world.portal.app_context(), pytest.raises(DomainError, match="no longer an administrator"):
+        make_display(admin, "Front desk", "a-code", now=world.now)
+    assert snapshot(world)["display"] == []
 
 
 # ---- deactivating

@@ -74,6 +74,17 @@ def test_a_folder_that_can_not_be_written_to_is_named(tmp_path: Path) -> None:
     assert "INSTANCE_PATH" in Console(environ).refuses("jobs", "list")
 
 
+def test_a_mail_server_elsewhere_that_is_sent_everything_in_clear_is_to_be_mended(world: World) -> None:
+    world.tick()
+    here = console_of(world)
+    elsewhere = here.setting(MAIL_SERVER="127.1")  # this machine, by a name that is not known to be its own
+
+    assert line_of(here.does("check"), "Mail server").startswith("ok")
+    line = line_of(elsewhere.refuses("check"), "Mail server")
+    assert line.startswith("MEND")
+    assert line.endswith("takes mail from us, but in clear. Set MAIL_USE_TLS=1.")
+
+
 def test_a_list_of_leaked_passwords_is_looked_at_if_there_is_one(console: Console, tmp_path: Path) -> None:
     file = tmp_path / "leaked.txt"
     listed = console.setting(LEAKED_PASSWORDS_FILE=str(file))

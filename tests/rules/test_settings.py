@@ -135,6 +135,13 @@ def test_on_one_machine_alone_addresses_may_do_without_https_and_cookies_then_to
     assert development(tmp_path, SECURE_COOKIES="1", **here).secure_cookies
 
 
+@pytest.mark.parametrize("name", ["portal.example", "ANSWER.example"])
+def test_no_portal_answers_under_the_name_of_the_other(name: str) -> None:
+    addresses = {"PORTAL_URL": "https://portal.example", "VENDOR_PORTAL_URL": "https://answer.example"}
+    fault = "TRUSTED_HOSTS must not name the host of PORTAL_URL or VENDOR_PORTAL_URL: both portals take them"
+    assert fault in faults_of(**addresses, TRUSTED_HOSTS=f"old.example, {name}")
+
+
 def test_the_two_portals_have_hosts_of_their_own(tmp_path: Path) -> None:
     fault = "PORTAL_URL and VENDOR_PORTAL_URL must have different hosts"
     for address in ("https://portal.example", "https://PORTAL.example:8443/", "https://portal.example/answer"):

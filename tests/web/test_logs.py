@@ -341,6 +341,17 @@ def test_whoever_is_refused_leaves_a_line_that_says_by_which_control(
     ] == []
 
 
+def test_a_right_password_without_its_second_step_leaves_a_line_that_says_whose_it_was(
+    world: World, written: Written
+) -> None:
+    of_code(world)
+
+    [line] = written.lines("A password was right, the second step is still to come")
+    assert (line["user_id"], line["clinic_id"]) == (world.clinic.users["scheduler"], world.clinic.id)
+    assert line["next_step"] == "code"
+    assert "scheduler@demo.example" not in written.text
+
+
 def test_who_asks_for_another_clinics_visit_leaves_a_line_that_says_for_which(world: World, written: Written) -> None:
     visit = world.book()
     world.add_clinic("Harbor Family Health", domain="harbor")
