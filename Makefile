@@ -170,7 +170,6 @@ $(VENDOR): package.json package-lock.json
 	@npm ci --omit=dev --loglevel=error >/dev/null
 	@rm -rf static/vendor && mkdir -p static/vendor
 	@cp node_modules/htmx.org/dist/htmx.min.js static/vendor/
-	@cp node_modules/htmx-ext-sse/dist/sse.min.js static/vendor/htmx-ext-sse.min.js
 	@cp node_modules/@picocss/pico/css/pico.min.css static/vendor/
 	@touch $@
 
