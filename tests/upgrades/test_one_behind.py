@@ -29,6 +29,17 @@ from tests.world import World, build_world
 ROOT = Path(__file__).parents[2]
 
 
+ABOUT_THE_NEWEST = (
+    "test_the_models_and_the_newest_migration_are_the_same",
+    "test_a_migrated_database",
+    "test_an_installation_in_order_is_ready_everywhere",
+    "test_jobs_that_are_away_leave_the_portals_ready_and_are_red_themselves",
+    "test_a_mail_server_that_is_away_is_told_by_the_jobs_which_stay_ready_while_nothing_waits_too_long",
+    "test_a_database_that_does_not_answer_is_told_in_time_and_is_well_again_by_itself",
+)
+"""What tells that the newest migration is there, or that nothing at all is missing."""
+
+
 def step_back(url: str, folder: Path) -> None:
     app = create_base("jobs", from_environ(environ_for(url, folder)))
     with app.app_context():
@@ -109,9 +120,8 @@ def test_two_behind_is_too_old(sqlite_template: SqliteTemplate, tmp_path: Path, 
 @pytest.mark.parametrize("folder", ["actions", "flow", "web", "mails"])
 def test_whatever_is_tested_on_the_newest_migration_holds_one_behind(folder: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{folder}"]
-    about_the_newest = "not test_the_models_and_the_newest_migration_are_the_same and not test_a_migrated_database"
     done = subprocess.run(
-        [*command, "-k", about_the_newest],
+        [*command, "-k", f"not ({' or '.join(ABOUT_THE_NEWEST)})"],
         cwd=ROOT,
         env=os.environ | {REVISION_VARIABLE: one_behind_head()},
         stdout=subprocess.PIPE,
