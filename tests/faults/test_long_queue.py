@@ -14,7 +14,7 @@ from tests.databases import SqliteTemplate
 from tests.world import build_world
 
 WRITERS = 24
-ROUNDS = 15
+ROUNDS = 50
 WRITING_SECONDS = 0.002
 
 
