@@ -5,7 +5,6 @@ import pytest
 from shared.actions import (
     CodeOutcome,
     Login,
-    ask_password_reset,
     deactivate_user,
     log_in,
     log_in_with_code,
@@ -220,14 +219,6 @@ def test_somebody_deactivated_and_let_in_again_still_needs_the_code(world: World
     world.change(User, user, active=True)
 
     assert enter(world, half(world).token, owner.phone.code(world.now)).outcome is CodeOutcome.PASSED
-
-
-def test_a_mailed_link_for_a_new_password_does_not_get_around_it(world: World) -> None:
-    give_factor(world)
-    with world.jobs.app_context():
-        ask_password_reset("scheduler@demo.example", now=world.now)
-
-    assert half(world).kind is ProofKind.CODE
 
 
 # ---- keys
