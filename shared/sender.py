@@ -58,6 +58,10 @@ class Verdict(StrEnum):
     DEAD = "dead"
 
 
+SETTLED = {MailState.DEAD: Verdict.DEAD, MailState.DROPPED: Verdict.DROPPED}
+"""What became of a mail that was to be put off and was not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the mail server made of one message. ``broken``: the connection is of no more use; ``in_doubt``: it broke
@@ -228,8 +232,7 @@ class Sender:
         else:
             jitter = self._dice.random()
             state = put_off_mail(claimed, error=reply.words, in_doubt=reply.in_doubt, jitter=jitter, now=at)
-            if state is MailState.DEAD:
-                return replace(reply, verdict=Verdict.DEAD)
+            return replace(reply, verdict=SETTLED.get(state, reply.verdict)) if state else reply
         return reply
 
 

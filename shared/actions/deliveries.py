@@ -117,8 +117,9 @@ def mark_mail_refused(claimed: ClaimedMail, *, error: str, nobody_there: bool, n
 def put_off_mail(
     claimed: ClaimedMail, *, error: str, jitter: float, in_doubt: bool = False, now: datetime
 ) -> MailState | None:
-    """The mail server asked to try later, or the talk broke off. After 72 hours of trying the mail is dead. Gives what
-    it is now; None when the lease went to another worker.
+    """The mail server asked to try later, or the talk broke off. After 72 hours of trying the mail is dead; one that
+    became pointless meanwhile is dropped at once, so that whoever may have got it all the same hears so now and not at
+    the next try. Gives what it is now; None when the lease went to another worker.
 
     ``in_doubt``: it broke off so late that the mail may have left after all.
     """
@@ -128,6 +129,10 @@ def put_off_mail(
             return None
         request, mail = found
         mail.in_doubt = mail.in_doubt or in_doubt
+        if request is not None and outbox.has_no_point(session, mail, now=now):
+            outbox.move_mail(mail, MailEvent.DROP, now=now)
+            after_drop(session, request, mail, now=now)
+            return mail.state
         next_try = retry_at(
             attempts=mail.attempts,
             trying_since=mail.trying_since or now,

@@ -84,12 +84,25 @@ def test_an_invite_on_its_way_that_is_put_off_meanwhile_is_dropped_and_nobody_he
     flying = claim_to(world, NORTHLIGHT)
     world.accept(visit, "Clearsign")
     with world.jobs.app_context():
-        assert put_off_mail(flying, error="RCPT: 451", jitter=0.0, now=world.now)
+        assert put_off_mail(flying, error="RCPT: 451", jitter=1.0, now=world.now) is MailState.DROPPED
+
+    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+    world.tick()
+    assert world.subjects(to=NORTHLIGHT) == []
+
+
+def test_an_invite_that_may_have_left_while_another_company_won_is_followed_by_filled_at_once(
+    world_on_either: World,
+) -> None:
+    world = world_on_either
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    flying = claim_to(world, NORTHLIGHT)
+    world.accept(visit, "Clearsign")
+    with world.jobs.app_context():
+        put_off_mail(flying, error="DATA: cut off", in_doubt=True, jitter=1.0, now=world.now)
 
     world.tick()
-
-    assert world.subjects(to=NORTHLIGHT) == []
-    assert mail_states(world, MailKind.INVITE)[NORTHLIGHT] is MailState.DROPPED
+    assert world.subjects(to=NORTHLIGHT) == [f"Filled, nothing to do · {NAMED}"]
 
 
 def test_the_mail_of_a_worker_that_died_is_taken_over_when_its_lease_ends_and_not_before(
