@@ -41,6 +41,11 @@ class ScriptedServer:
         self._talks: list[socket.socket] = []
         threading.Thread(target=self._listen, daemon=True).start()
 
+    @property
+    def is_talking(self) -> bool:
+        """Whether somebody is connected."""
+        return any(talk.fileno() != -1 for talk in self._talks)
+
     def close(self) -> None:
         """Stop listening and hang up."""
         for each in (self._socket, *self._talks):

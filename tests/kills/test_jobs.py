@@ -22,7 +22,9 @@ class Point:
     passages: int = 1
 
     def light(self, trial: Trial, number: int) -> None:
-        """The process that passes here next dies, or the one that passes here for the second time, and so on."""
+        """The process that passes here next dies, or the one that passes here for the second time, and so on. With a
+        talk still open, mails would leave by it, and nobody would connect."""
+        trial.site.wait_for_quit()
         trial.site.fuse.light(self.where, passage=self.first + number % self.passages)
 
 

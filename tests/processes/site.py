@@ -109,6 +109,12 @@ class Site:
             if len(self.sink.arrived) >= count:
                 return
 
+    def wait_for_quit(self) -> None:
+        """Until the jobs have hung up: what is queued from here on takes another connection."""
+        for _ in attempts("the jobs talk to the mail server for ever"):
+            if not self.sink.is_talking:
+                return
+
     def settle(self) -> None:
         """Let time go by until no mail is left."""
         self.wait_until_idle()
