@@ -47,7 +47,7 @@ SQLITE_WAIT_SECONDS = 5.0
 """How long somebody waits for others to be done with a SQLite database."""
 
 SQLITE_LOOK_SECONDS = 0.001
-"""How often they look."""
+"""How long the one whose turn it is waits from look to look."""
 
 SQLITE_PATIENCE = f"busy_timeout={SQLITE_WAIT_SECONDS * 1000:.0f}"
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", SQLITE_PATIENCE, "foreign_keys=ON", "secure_delete=ON")
@@ -295,16 +295,16 @@ def _begin_in_turn(connection: Connection, turn: Lock) -> None:
     """
     until = time.monotonic() + SQLITE_WAIT_SECONDS
     has_turn = turn.acquire(timeout=SQLITE_WAIT_SECONDS)
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
     try:
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
         while not (has_begun := _try_to_begin(connection)) and has_turn and time.monotonic() < until:
             time.sleep(SQLITE_LOOK_SECONDS)
         if not has_begun:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        connection.exec_driver_sql(f"PRAGMA {SQLITE_PATIENCE}")
         if has_turn:
             turn.release()
+        connection.exec_driver_sql(f"PRAGMA {SQLITE_PATIENCE}")
 
 
 def _try_to_begin(connection: Connection) -> bool:
