@@ -13,7 +13,7 @@ from shared.web import page, request_now, services
 TOUCH_EVERY = timedelta(minutes=1)
 
 
-def cookie_name() -> str:
+def display_cookie() -> str:
     """A name that browsers take over HTTPS only; the plain one without HTTPS. The path is not all of them, so that no
     other page is sent the code."""
     return "__Secure-display" if services().settings.secure_cookies else "display"
@@ -28,7 +28,7 @@ def display() -> DisplayViewer:
 def admit_display() -> Response | None:
     """Let a display in and note that it is in use; nothing idles here. Whoever holds none is told that it is switched
     off, and a screen that asked by itself loads that page."""
-    code = request.cookies.get(cookie_name(), "")
+    code = request.cookies.get(display_cookie(), "")
     found = display_of(code) if code else None
     if found is None:
         note_refusal("display")

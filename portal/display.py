@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
-from portal.admission import cookie_name, display
+from portal.admission import display, display_cookie
 from portal.fields import at_most, clean_text, plain_text
 from portal.live import poll_answer, watch
 from shared import queries
@@ -62,7 +62,7 @@ def board() -> Response:
     shown = queries.board(screen.scope, screen.time_zone, now=request_now())
     watched = watch(shown.visits, endpoint="display.poll")
     answer = page("display/board.html", board=shown, screen=screen, now=request_now(), watch=watched)
-    return _with_cookie(answer, request.cookies[cookie_name()])
+    return _with_cookie(answer, request.cookies[display_cookie()])
 
 
 @bp.get("/badges")
@@ -84,7 +84,7 @@ def try_again(answer: Response) -> Response:
 def _with_cookie(answer: Response, code: str) -> Response:
     """Leave the code on this screen: for these pages alone, out of reach of scripts."""
     answer.set_cookie(
-        cookie_name(),
+        display_cookie(),
         code,
         max_age=KEPT_FOR,
         path=url_for(".enter"),

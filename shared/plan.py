@@ -233,7 +233,10 @@ def interpreters(
             errors["language"] = "Notes for Interpreter need a language and an interpreter, or clear the notes."
         return None, ()
     if not clinic.dispatch_enabled:
-        errors["language"] = "Interpreter requests are switched off for this clinic. Create the visit without one."
+        errors["language"] = (
+            "Interpreter requests are switched off for this clinic. An administrator can switch them on. "
+            "Pressed again, the button creates a visit without an interpreter."
+        )
         return None, ()
     language = find_language(session, clinic.id, draft.language_tag)
     if language is None:

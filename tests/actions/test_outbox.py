@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from shared.actions import claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
+from shared.actions import ClaimedMail, claim_mail, drop_mail, mark_mail_refused, mark_mail_sent, put_off_mail
 from shared.actions.deliveries import LEASE
 from shared.db import db
 from shared.models import CompanyAddress, Request
@@ -39,6 +39,14 @@ def sent(world: World, recipient: str) -> None:
         assert mark_mail_sent(claimed, now=world.now)
 
 
+def invite_on_its_way_when_another_won(world: World) -> ClaimedMail:
+    """A worker holds the invite to Northlight, and Clearsign accepts."""
+    visit = world.book(ask=["Clearsign", "Northlight"])
+    flying = claim_to(world, NORTHLIGHT)
+    world.accept(visit, "Clearsign")
+    return flying
+
+
 def test_filled_goes_to_those_whose_invite_left_and_the_other_invites_are_dropped(world_on_either: World) -> None:
     world = world_on_either
     visit = world.book(ask=["ASL daytime"])
@@ -65,9 +73,7 @@ def test_a_company_that_declined_is_not_told_that_it_is_filled(world_on_either: 
 
 def test_an_invite_on_its_way_while_another_company_wins_is_followed_by_filled(world_on_either: World) -> None:
     world = world_on_either
-    visit = world.book(ask=["Clearsign", "Northlight"])
-    flying = claim_to(world, NORTHLIGHT)
-    world.accept(visit, "Clearsign")
+    flying = invite_on_its_way_when_another_won(world)
     assert mail_states(world, MailKind.FILLED) == {}
 
     with world.jobs.app_context():
@@ -80,9 +86,7 @@ def test_an_invite_on_its_way_that_is_put_off_meanwhile_is_dropped_and_nobody_he
     world_on_either: World,
 ) -> None:
     world = world_on_either
-    visit = world.book(ask=["Clearsign", "Northlight"])
-    flying = claim_to(world, NORTHLIGHT)
-    world.accept(visit, "Clearsign")
+    flying = invite_on_its_way_when_another_won(world)
     with world.jobs.app_context():
         assert put_off_mail(flying, error="RCPT: 451", jitter=1.0, now=world.now) is MailState.DROPPED
 
@@ -95,9 +99,7 @@ def test_an_invite_that_may_have_left_while_another_company_won_is_followed_by_f
     world_on_either: World,
 ) -> None:
     world = world_on_either
-    visit = world.book(ask=["Clearsign", "Northlight"])
-    flying = claim_to(world, NORTHLIGHT)
-    world.accept(visit, "Clearsign")
+    flying = invite_on_its_way_when_another_won(world)
     with world.jobs.app_context():
         put_off_mail(flying, error="DATA: cut off", in_doubt=True, jitter=1.0, now=world.now)
 

@@ -407,7 +407,9 @@ def test_with_dispatch_off_no_interpreter_is_offered_and_none_can_be_asked(world
 
     refused = send_form(client, filled(world, ask=["Clearsign"]), page=page)
     assert refused.status_code == 422
-    assert "Interpreter requests are switched off for this clinic. Create the visit without one." in words(refused)
+    said = words(refused)
+    assert "Interpreter requests are switched off for this clinic. An administrator can switch them on." in said
+    assert "Pressed again, the button creates a visit without an interpreter." in said
     assert is_preview(send_form(client, filled(world)))
 
 
